@@ -77,7 +77,7 @@ func (c *Capture) open(ns *Namespace, link, filter string) error {
 		return err
 	}
 	c.filter = vm
-	index, _, err := ns.index(link)
+	index, err := ns.index(link)
 	if err != nil {
 		return err
 	}
@@ -337,7 +337,7 @@ func (c *Capture) WritePcap(path string) error {
 // Send puts a frame on the endpoint's wire as it is.
 func (e *Endpoint) Send(frames ...[]byte) error {
 	err := func() error {
-		index, _, err := e.index(endpointLink)
+		index, err := e.index(endpointLink)
 		if err != nil {
 			return err
 		}

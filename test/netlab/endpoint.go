@@ -19,7 +19,7 @@ const endpointLink = "eth0"
 type When string
 
 const (
-	// PlugNow, the zero value, plugs the interface as part of AddEndpoint, which waits for the bridge.
+	// PlugNow is the zero value: it plugs the interface as part of AddEndpoint, which waits for the bridge.
 	PlugNow When = ""
 	// PlugLater leaves it to Endpoint.Plug.
 	PlugLater When = "later"

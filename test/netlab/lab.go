@@ -37,7 +37,7 @@ const mgmtHost = 100
 type Place string
 
 const (
-	// PlaceLab, the zero value, is a namespace of the lab: any number of such labs run side by side.
+	// PlaceLab is the zero value: a namespace of the lab: any number of such labs run side by side.
 	PlaceLab Place = ""
 	// PlaceRoot is the namespace that the lab is made from, so that a user's weftd and weft need no wrapper. At most one
 	// such lab fits on a machine.
@@ -161,7 +161,10 @@ func (l *Lab) wireController() error {
 			if w.bridge == underlay {
 				continue
 			}
-			link = "wl" + l.entry.ID + "-c"
+			if err := rootIsFree(); err != nil {
+				return err
+			}
+			link = "wl" + l.entry.ID + rootSuffix
 			w.prefixes = append(w.prefixes, netip.PrefixFrom(v4, 32))
 		}
 		if err := l.connect(l.ctl, link, "controller", w.bridge); err != nil {

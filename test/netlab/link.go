@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -136,19 +137,52 @@ func (n *Namespace) addRoute(link string, dst netip.Prefix, gw, src netip.Addr) 
 	})
 }
 
-// index is a link's number and MAC address.
-func (n *Namespace) index(link string) (index int, mac net.HardwareAddr, err error) {
+// index is a link's number.
+func (n *Namespace) index(link string) (index int, err error) {
 	err = n.onLink(link, func(_ *netlink.Handle, l netlink.Link) error {
-		index, mac = l.Attrs().Index, l.Attrs().HardwareAddr
+		index = l.Attrs().Index
 		return nil
 	})
-	return index, mac, err
+	return index, err
 }
 
 // txOff turns transmit checksum offload off: the userspace datapath would pass on half-made checksums, and TCP stall.
 func (n *Namespace) txOff(link string) error {
 	_, err := n.Exec("ethtool", "-K", link, "tx", "off")
 	return err
+}
+
+// rootSuffix ends the name of a lab's link in the root namespace, where its controller runs by wish.
+const rootSuffix = "-c"
+
+// rootIsFree is an error when another lab has the controller's addresses in the root namespace.
+func rootIsFree() error {
+	links, err := netlink.LinkList()
+	if err != nil {
+		return fmt.Errorf("list links: %w", err)
+	}
+	for _, l := range links {
+		if name := l.Attrs().Name; labName.MatchString(name) && strings.HasSuffix(name, rootSuffix) {
+			return fmt.Errorf("another lab (%s) has its controller outside too; take that one down first", name)
+		}
+	}
+	return nil
+}
+
+// removeRootLink removes a lab's link in the root namespace, if it has one. The kernel would do it too, some time after
+// the namespace of the other end is gone.
+func removeRootLink(id string) error {
+	link, err := netlink.LinkByName("wl" + id + rootSuffix)
+	if errors.As(err, &netlink.LinkNotFoundError{}) {
+		return nil
+	}
+	if err == nil {
+		err = netlink.LinkDel(link)
+	}
+	if err != nil && !errors.Is(err, unix.ENODEV) {
+		return fmt.Errorf("remove the link of lab %s: %w", id, err)
+	}
+	return nil
 }
 
 func ipNet(p netip.Prefix) *net.IPNet {

@@ -220,7 +220,7 @@ func (r *Row) run(o MatrixOptions, at *Capture) error {
 	if err != nil {
 		return err
 	}
-	defer p.Close()
+	defer func() { _ = p.Close() }() // the answers are counted
 	arrived := func() bool {
 		for _, f := range at.Received() {
 			if bytes.Contains(f.Data, nonce) {

@@ -314,6 +314,25 @@ func TestDummies(t *testing.T) {
 	}
 }
 
+func TestControllerOutside(t *testing.T) {
+	l := ForTestWith(t, Config{Controller: PlaceRoot})
+	h := Must(l.AddHost("h1", HostOptions{}))(t)
+	listener := Must(l.Listen("tcp", ControllerIPv4+":0"))(t)
+	defer listener.Close()
+	_, port, _ := strings.Cut(listener.Addr().String(), ":")
+	if err := h.SetManager("tcp:" + ControllerIPv4 + ":" + port); err != nil {
+		t.Fatal(err)
+	}
+	Must(listener.Accept())(t).Close()
+	if _, err := New(Config{Controller: PlaceRoot}); err == nil || !strings.Contains(err.Error(), l.ID()) {
+		t.Errorf("a second lab outside: %v", err)
+	}
+	l = Must(l, l.Close())(t)
+	if found := left(t, l.ID()); len(found) > 0 {
+		t.Errorf("closed, it leaves %v", found)
+	}
+}
+
 func TestRefusals(t *testing.T) {
 	t.Parallel()
 	l := ForTest(t)

@@ -36,7 +36,7 @@ const (
 // PingResult counts what came back.
 type PingResult struct {
 	Sent, Received, Duplicates int
-	// LongestGap is the longest time without an answer while answers were due.
+	// LongestGap is the longest time without an answer while answers were due; when none is lost, about the interval.
 	LongestGap  time.Duration
 	Median, Max time.Duration // round trip
 	LastError   string        // of sending, such as "no route to host"
@@ -131,7 +131,7 @@ func (e *Endpoint) openPinger(dst string, o PingOptions) (*Pinger, error) {
 	}
 	ip := &net.IPAddr{IP: addr.AsSlice()}
 	if addr.IsLinkLocalUnicast() || addr.IsMulticast() {
-		index, _, err := e.index(endpointLink)
+		index, err := e.index(endpointLink)
 		if err != nil {
 			return nil, err
 		}

@@ -200,7 +200,7 @@ func raze(id string) error {
 	if err := killAll(names, filepath.Join(registryDir, id)); err != nil {
 		return fmt.Errorf("lab %s: %w", id, err)
 	}
-	var errs []error
+	errs := []error{removeRootLink(id)}
 	for _, n := range names {
 		errs = append(errs, removeNamespace(n))
 	}
