@@ -15,10 +15,12 @@ import (
 type Config struct {
 	Apps    []App
 	DB      *table.DB
-	Check   Checker           // nil: every flow is allowed
-	Sink    Sink              // nil: nobody is told
-	Workers int               // goroutines that run units when many are to be run; 0: one per processor
-	Ran     func(owner Owner) // for tests: called for each unit that has run, in order
+	Check   Checker // nil: every flow is allowed
+	Sink    Sink    // nil: nobody is told
+	Workers int     // goroutines that run units when many are to be run; 0: one per processor
+	// ParallelFrom is the number of units from which on they are spread over the workers. 0: 64, from where on it pays.
+	ParallelFrom int
+	Ran          func(owner Owner) // for tests: called for each unit that has run, in order
 }
 
 func (c *Config) validate() error {
@@ -103,6 +105,9 @@ func New(cfg Config) (*Engine, error) {
 	}
 	if cfg.Workers <= 0 {
 		cfg.Workers = runtime.GOMAXPROCS(0)
+	}
+	if cfg.ParallelFrom <= 0 {
+		cfg.ParallelFrom = parallelFrom
 	}
 	e := &Engine{cfg: cfg, subjects: map[string]*subject{}, hosts: map[string]*host{}, pool: pool{}, derived: map[int]any{},
 		conflicts: map[conflictID]*Conflict{}, changed: map[string]struct{}{}}

@@ -26,9 +26,9 @@ type result struct {
 }
 
 const (
-	chunkSize   = 4096 // units run before their results are merged: bounds the memory of results
-	blockSize   = 16   // units that a worker takes at a time
-	parallelMin = 64   // fewer units are run where we are
+	chunkSize    = 4096 // units run before their results are merged: bounds the memory of results
+	maxBlock     = 16   // units that a worker takes at a time
+	parallelFrom = 64
 )
 
 // run runs the units, merges their results in order, and brings derived tables in line.
@@ -53,22 +53,23 @@ func (e *Engine) run(units []*unit) {
 func (e *Engine) runChunk(units []*unit) []result {
 	results := slices.Grow(e.results[:0], len(units))[:len(units)]
 	e.results = results
-	if len(units) < parallelMin || len(e.outs) == 1 {
+	if len(units) < e.cfg.ParallelFrom || len(e.outs) == 1 {
 		for i, u := range units {
 			e.outs[0].run(u, &results[i])
 		}
 		return results
 	}
+	block := max(1, min(maxBlock, len(units)/(4*len(e.outs))))
 	var next atomic.Int64
 	var workers sync.WaitGroup
 	for _, o := range e.outs {
 		workers.Go(func() {
 			for {
-				from := int(next.Add(blockSize)) - blockSize
+				from := int(next.Add(int64(block))) - block
 				if from >= len(units) {
 					return
 				}
-				for i := from; i < min(from+blockSize, len(units)); i++ {
+				for i := from; i < min(from+block, len(units)); i++ {
 					o.run(units[i], &results[i])
 				}
 			}

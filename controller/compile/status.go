@@ -101,6 +101,13 @@ func (e *Engine) Notes(about string) []Note {
 	return notes
 }
 
+// Subjects returns the names of all subjects that have units, sorted.
+func (e *Engine) Subjects() []string {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	return slices.Sorted(maps.Keys(e.subjects))
+}
+
 // HostsOf returns the hosts for which the units of a subject emitted something, by name.
 func (e *Engine) HostsOf(about string) []string {
 	e.mu.RLock()
