@@ -1,7 +1,9 @@
 package netlab
 
 import (
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -198,9 +200,12 @@ func TestHostRestarts(t *testing.T) {
 			t.Errorf("%s: %v", restart.name, r)
 		}
 	}
-	// The OVSDB session went on: no second connection waits.
+	// The OVSDB session went on all the while: what ends the read is our deadline.
 	if err := session.SetReadDeadline(time.Now().Add(10 * time.Millisecond)); err != nil {
 		t.Fatal(err)
+	}
+	if _, err := io.Copy(io.Discard, session); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("the OVSDB session ended with ovs-vswitchd: %v", err)
 	}
 	for _, end := range []func() error{h.StopOVSDB, h.KillOVSDB} {
 		if err := end(); err != nil {
