@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/weft-sdn/weft/northbound/manifest"
+	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
+)
+
+type resourceColumn = column[*weftv1.Resource]
+
+// columns are those of a kind's table. A kind that has none of its own gets its names and status.
+func (a *app) columns(kind manifest.Kind, wide bool) []resourceColumn {
+	var out []resourceColumn
+	if !kind.Global {
+		out = append(out, resourceColumn{"PROJECT", left, (*weftv1.Resource).GetProject})
+	}
+	out = append(out, resourceColumn{"NAME", left, (*weftv1.Resource).GetName})
+	switch kind.Name {
+	case "Network":
+		out = append(out, networkColumns()...)
+	case "Subnet":
+		out = append(out, subnetColumns()...)
+	case "Port":
+		out = append(out, portColumns(wide)...)
+	case "Host":
+		out = append(out, a.hostColumns(wide)...)
+	case "SegmentRange":
+		out = append(out, rangeColumns()...)
+	}
+	if kind.Name != "Host" && kind.Name != "Project" && kind.Name != "Subnet" && kind.Name != "SegmentRange" {
+		out = append(out, resourceColumn{"PHASE", left, phase})
+	}
+	if !wide && kind.Name != "Project" {
+		return out
+	}
+	out = append(out, resourceColumn{"REVISION", right, func(r *weftv1.Resource) string { return strconv.FormatInt(r.GetRevision(), 10) }},
+		resourceColumn{"CREATED", left, func(r *weftv1.Resource) string { return clock(r.GetCreated().AsTime()) }})
+	if wide {
+		out = append(out, resourceColumn{"UID", left, (*weftv1.Resource).GetUid}, resourceColumn{"LABELS", left, labels})
+	}
+	return out
+}
+
+func networkColumns() []resourceColumn {
+	st := func(r *weftv1.Resource) *weftv1.NetworkStatus { return r.GetStatus().GetNetwork() }
+	return []resourceColumn{
+		{"TYPE", left, func(r *weftv1.Resource) string { return st(r).GetType() }},
+		{"SEGMENT", right, func(r *weftv1.Resource) string { return number(st(r).GetSegmentationId()) }},
+		{"MTU", right, func(r *weftv1.Resource) string { return number(st(r).GetMtu()) }},
+		{"HOSTS", left, hostsRealised},
+	}
+}
+
+func subnetColumns() []resourceColumn {
+	st := func(r *weftv1.Resource) *weftv1.SubnetStatus { return r.GetStatus().GetSubnet() }
+	return []resourceColumn{
+		{"NETWORK", left, func(r *weftv1.Resource) string { return r.GetSubnetSpec().GetNetwork() }},
+		{"CIDR", left, func(r *weftv1.Resource) string { return r.GetSubnetSpec().GetCidr() }},
+		{"GATEWAY", left, func(r *weftv1.Resource) string { return st(r).GetGatewayIp() }},
+		{"USED", right, func(r *weftv1.Resource) string { return strconv.FormatUint(st(r).GetUsedIps(), 10) }},
+	}
+}
+
+func portColumns(wide bool) []resourceColumn {
+	st := func(r *weftv1.Resource) *weftv1.PortStatus { return r.GetStatus().GetPort() }
+	out := []resourceColumn{
+		{"NETWORK", left, func(r *weftv1.Resource) string { return r.GetPortSpec().GetNetwork() }},
+		{"MAC", left, mac},
+		{"IPS", left, func(r *weftv1.Resource) string { return strings.Join(ips(r), ",") }},
+		{"HOST", left, func(r *weftv1.Resource) string { return st(r).GetHost() }},
+	}
+	if wide {
+		out = append(out, resourceColumn{"INTERFACE", left, func(r *weftv1.Resource) string { return st(r).GetInterface() }},
+			resourceColumn{"OFPORT", right, func(r *weftv1.Resource) string { return number(st(r).GetOfport()) }},
+			resourceColumn{"LINK", left, func(r *weftv1.Resource) string { return st(r).GetLinkState() }})
+	}
+	return out
+}
+
+func rangeColumns() []resourceColumn {
+	spec := (*weftv1.Resource).GetSegmentRangeSpec
+	st := func(r *weftv1.Resource) *weftv1.SegmentRangeStatus { return r.GetStatus().GetSegmentRange() }
+	return []resourceColumn{
+		{"TYPE", left, func(r *weftv1.Resource) string { return spec(r).GetNetworkType() }},
+		{"MINIMUM", right, func(r *weftv1.Resource) string { return number(spec(r).GetMinimum()) }},
+		{"MAXIMUM", right, func(r *weftv1.Resource) string { return number(spec(r).GetMaximum()) }},
+		{"USED", right, func(r *weftv1.Resource) string { return strconv.Itoa(int(st(r).GetUsed())) }},
+		{"AVAILABLE", right, func(r *weftv1.Resource) string { return strconv.Itoa(int(st(r).GetAvailable())) }},
+	}
+}
+
+// hostColumns are those of "weft hosts", after the name.
+func (a *app) hostColumns(wide bool) []resourceColumn {
+	st := func(r *weftv1.Resource) *weftv1.HostStatus { return r.GetStatus().GetHost() }
+	// What a host that is not connected carries is not known.
+	online := func(value func(*weftv1.HostStatus) string) func(*weftv1.Resource) string {
+		return func(r *weftv1.Resource) string {
+			if st(r).GetOpenflow() < weftv1.HostStatus_CONNECTION_SYNCING {
+				return ""
+			}
+			return value(st(r))
+		}
+	}
+	out := []resourceColumn{
+		{"TUNNEL IP", left, tunnelIP},
+		{"OPENFLOW", left, func(r *weftv1.Resource) string { return a.connection(st(r), st(r).GetOpenflow(), "master") }},
+		{"OVSDB", left, func(r *weftv1.Resource) string {
+			if h := st(r); h.GetOvsdb() != weftv1.HostStatus_CONNECTION_OFFLINE || h.GetOpenflow() != h.GetOvsdb() {
+				return a.connection(h, h.GetOvsdb(), "synced")
+			}
+			return "" // how long it is offline stands in the column before
+		}},
+		{"PORTS", right, online(func(h *weftv1.HostStatus) string { return strconv.Itoa(int(h.GetPorts())) })},
+		{"FLOWS", right, online(func(h *weftv1.HostStatus) string { return strconv.Itoa(int(h.GetFlows())) })},
+		{"REALISED", right, func(r *weftv1.Resource) string { return number(st(r).GetRealisedRevision()) }},
+		{"LAG", left, func(r *weftv1.Resource) string { return strconv.FormatInt(st(r).GetLag(), 10) }},
+	}
+	if wide {
+		out = append(out,
+			resourceColumn{"OVS", left, func(r *weftv1.Resource) string { return st(r).GetOvsVersion() }},
+			resourceColumn{"DATAPATH ID", left, func(r *weftv1.Resource) string { return st(r).GetDatapathId() }},
+			resourceColumn{"PEER", left, func(r *weftv1.Resource) string { return st(r).GetPeer() }},
+			resourceColumn{"HOSTNAME", left, func(r *weftv1.Resource) string { return st(r).GetHostname() }},
+			resourceColumn{"DRIFT", right, func(r *weftv1.Resource) string { return strconv.FormatUint(st(r).GetDriftMended(), 10) }})
+	}
+	return out
+}
+
+// connection is the state of one of a host's connections; up is the word for one that is in step.
+func (a *app) connection(h *weftv1.HostStatus, c weftv1.HostStatus_Connection, up string) string {
+	switch c {
+	case weftv1.HostStatus_CONNECTION_SYNCED:
+		return up
+	case weftv1.HostStatus_CONNECTION_OFFLINE:
+		if h.GetSince() == nil {
+			return "offline"
+		}
+		return "offline " + span(a.now().Sub(h.GetSince().AsTime()))
+	case weftv1.HostStatus_CONNECTION_UNSPECIFIED:
+		return "never seen"
+	}
+	return strings.ToLower(strings.TrimPrefix(c.String(), "CONNECTION_"))
+}
+
+// hostsRealised is "2/3": of 3 hosts that carry the resource, 2 have confirmed it.
+func hostsRealised(r *weftv1.Resource) string {
+	return fmt.Sprintf("%d/%d", len(r.GetStatus().GetRealisedHosts()), len(r.GetStatus().GetHosts()))
+}
+
+// number leaves out zeros, which mean "not set".
+func number[N uint32 | int64](n N) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}
+
+func labels(r *weftv1.Resource) string {
+	var out []string
+	for _, k := range slices.Sorted(maps.Keys(r.GetLabels())) {
+		out = append(out, k+"="+r.GetLabels()[k])
+	}
+	return strings.Join(out, ",")
+}
+
+// clock is a time of the API in local time.
+func clock(t time.Time) string {
+	if t.Unix() == 0 {
+		return ""
+	}
+	return t.Local().Format(time.DateTime)
+}
