@@ -248,16 +248,16 @@ func (c *cursor) hex4() rune {
 
 // skip consumes any value.
 func (c *cursor) skip() {
-	switch b := c.peek(); {
-	case b == '{':
+	switch c.peek() {
+	case '{':
 		c.object(func(string) { c.skip() })
-	case b == '[':
+	case '[':
 		c.array(c.skip)
-	case b == '"':
+	case '"':
 		c.str()
-	case b == 't' || b == 'f':
+	case 't', 'f':
 		c.boolean()
-	case b == 'n':
+	case 'n':
 		c.null()
 	default:
 		if _, err := strconv.ParseFloat(c.number(), 64); err != nil && !errors.Is(err, strconv.ErrRange) {

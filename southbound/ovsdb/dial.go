@@ -31,26 +31,31 @@ func Dial(ctx context.Context, remote string, cfg Config, handle func(ctx contex
 	if err != nil {
 		return err
 	}
-	log := cfg.Log.WithField("remote", remote)
+	cfg.Log = cfg.Log.WithField("remote", remote)
+	redial(ctx, dial, cfg, handle)
+	return nil
+}
+
+// redial makes sessions, one after the other, until ctx ends.
+func redial(ctx context.Context, dial func(context.Context) (net.Conn, error), cfg Config, handle func(context.Context, *Session)) {
 	var wait time.Duration
 	for ctx.Err() == nil {
 		start := time.Now()
-		err := attempt(ctx, dial, cfg, handle)
+		why := attempt(ctx, dial, cfg, handle)
 		if ctx.Err() != nil {
-			break
+			return
 		}
 		if time.Since(start) > steady {
 			wait = 0
 		}
 		wait = min(max(2*wait, cfg.RetryMin), cfg.RetryMax)
 		pause := jitter(wait)
-		log.WithError(err).WithField("retry", pause.Round(time.Millisecond)).Warn("no OVSDB session with host")
+		cfg.Log.WithError(why).WithField("retry", pause.Round(time.Millisecond)).Warn("no OVSDB session with host")
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
 		}
 	}
-	return nil
 }
 
 func attempt(ctx context.Context, dial func(context.Context) (net.Conn, error), cfg Config, handle func(context.Context, *Session)) error {

@@ -17,8 +17,8 @@ func (h *ovsHost) openflowPeer() int {
 			if err != nil {
 				return
 			}
-			c.Write([]byte{4, 0, 0, 8, 0, 0, 0, 1})
 			h.t.Cleanup(func() { c.Close() })
+			say(c, "\x04\x00\x00\x08\x00\x00\x00\x01")
 			go func() { // read it empty
 				b := make([]byte, 4096)
 				for {

@@ -3,6 +3,7 @@ package ovsdb
 import (
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	wire "github.com/ovn-org/libovsdb/ovsdb"
@@ -11,6 +12,7 @@ import (
 // mender decides when the next transaction may go.
 type mender struct {
 	level     uint64 // of Desired that the fields below speak about
+	refused   bool   // Desired contradicts itself
 	reached   bool   // the host was once as this level wants it: what differs later is drift
 	pending   bool   // a transaction is on its way
 	wait      time.Duration
@@ -41,16 +43,14 @@ func (s *runner) reconcile(now time.Time) error {
 	}
 	if level != m.level {
 		*m = mender{level: level, timer: m.timer, tokens: m.tokens, filled: m.filled}
-		if err := d.validate(); err != nil {
-			m.reached = false
-			s.note(func(st *Status) { st.Err, st.ErrAt, st.Synced = err, now, false })
-			s.log.WithError(err).Error("host cannot be brought to this")
-			s.rep.planDirty = false
-			return nil
-		}
 		s.rep.planDirty = true
+		if refusal := d.validate(); refusal != nil {
+			m.refused = true
+			s.note(func(st *Status) { st.Err, st.ErrAt, st.Synced = refusal, now, false })
+			s.log.WithError(refusal).Error("host cannot be brought to this")
+		}
 	}
-	if !s.rep.planDirty || d.validate() != nil {
+	if !s.rep.planDirty || m.refused {
 		return nil
 	}
 	if wait := m.notBefore.Sub(now); wait > 0 {
@@ -105,10 +105,10 @@ func jitter(d time.Duration) time.Duration {
 // transact sends a plan, with the increment of next_cfg by which ovs-vswitchd tells that it has applied it.
 func (s *runner) transact(p plan) error {
 	root := is(s.rep.rootID)
-	ops := append(p.ops,
-		wire.Operation{Op: wire.OperationMutate, Table: "Open_vSwitch", Where: root,
+	ops := slices.Concat(p.ops, []wire.Operation{
+		{Op: wire.OperationMutate, Table: "Open_vSwitch", Where: root,
 			Mutations: []wire.Mutation{mutation("next_cfg", wire.MutateOperationAdd, 1)}},
-		wire.Operation{Op: wire.OperationSelect, Table: "Open_vSwitch", Where: root, Columns: []string{"next_cfg"}})
+		{Op: wire.OperationSelect, Table: "Open_vSwitch", Where: root, Columns: []string{"next_cfg"}}})
 	comment := "weft"
 	ops = append(ops, wire.Operation{Op: wire.OperationComment, Comment: &comment})
 	s.mend.pending = true

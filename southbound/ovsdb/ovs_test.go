@@ -45,8 +45,10 @@ func newHost(t testing.TB, systemID string) *ovsHost {
 	t.Cleanup(func() {
 		h.stop("ovs-vswitchd")
 		h.stop("ovsdb-server")
-		exec.Command("ip", "netns", "del", h.ns).Run()
-		os.RemoveAll(dir)
+		h.must("ip", "netns", "del", h.ns)
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
 	})
 	h.must("ip", "-n", h.ns, "link", "set", "lo", "up")
 	h.must("ovsdb-tool", "create", dir+"/conf.db", schema)
@@ -84,12 +86,13 @@ func (h *ovsHost) stop(daemon string) {
 	if err != nil {
 		return
 	}
-	syscall.Kill(pid, syscall.SIGTERM)
+	if err := syscall.Kill(pid, syscall.SIGTERM); err != nil {
+		h.t.Fatal(err)
+	}
 	poll(h.t, daemon+" to end", func() bool { // gone, or dead and not yet reaped
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 		return err != nil || strings.Contains(string(stat), ") Z ")
 	})
-	os.Remove(filepath.Join(h.dir, daemon+".pid"))
 }
 
 func (h *ovsHost) must(name string, args ...string) string {
@@ -280,8 +283,8 @@ func (h *ovsHost) forward(to string) string {
 				in.Close()
 				continue
 			}
-			wg.Go(func() { io.Copy(in, out); in.Close() })
-			wg.Go(func() { io.Copy(out, in); out.Close() })
+			wg.Go(func() { pipe(in, out) })
+			wg.Go(func() { pipe(out, in) })
 		}
 	})
 	return l.Addr().String()
@@ -294,4 +297,9 @@ func (h *ovsHost) dial(to string) (conn net.Conn, err error) {
 		return nil
 	})
 	return conn, refused
+}
+
+func pipe(to, from net.Conn) {
+	_, _ = io.Copy(to, from)
+	to.Close()
 }

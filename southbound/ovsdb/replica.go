@@ -271,7 +271,13 @@ func (r *replica) relate() {
 	few := len(r.dirtyPorts) <= fewPorts
 	for p := range r.dirtyPorts {
 		if t, ok := r.ports[p]; ok {
-			r.place(p, t, lists[p], few)
+			if few {
+				r.unlist(t)
+			}
+			r.place(p, t, lists[p])
+			if few {
+				r.list(t)
+			}
 		}
 	}
 	clear(r.dirtyPorts)
@@ -280,20 +286,21 @@ func (r *replica) relate() {
 	}
 }
 
-// place says that port p is on bridge b (zero: on none), and lists its name there when its bridge's list is not to be sorted anew.
-func (r *replica) place(p rowID, t *portRow, b rowID, list bool) {
-	if list {
-		r.unlist(t)
-	}
+// place says that port p is on bridge b; zero: on none.
+func (r *replica) place(p rowID, t *portRow, b rowID) {
 	t.bridge = b
-	if br, ok := r.bridges[b]; ok && list {
-		i, _ := slices.BinarySearch(br.portNames, t.name)
-		br.portNames = slices.Insert(slices.Clone(br.portNames), i, t.name)
-		t.listedUnder = t.name
-	}
 	for _, i := range t.interfaces {
 		r.portOf[i] = p
 		r.dirtyIfaces[i] = struct{}{}
+	}
+}
+
+// list puts a port on its bridge's list of names.
+func (r *replica) list(t *portRow) {
+	if br, ok := r.bridges[t.bridge]; ok {
+		i, _ := slices.BinarySearch(br.portNames, t.name)
+		br.portNames = slices.Insert(slices.Clone(br.portNames), i, t.name)
+		t.listedUnder = t.name
 	}
 }
 

@@ -139,7 +139,6 @@ func (t *portRow) size() int { return 200 + len(t.name) + 16*len(t.interfaces) }
 type ifaceRow struct {
 	Interface     // what is shown; copied before it is shown, so it may be changed here
 	shown         *Interface
-	port          rowID
 	ids           map[string]string // external_ids
 	options, bfd  map[string]string
 	otherConfig   map[string]string
@@ -318,8 +317,6 @@ func (r *replica) mergeIDs(c *cursor, old map[rowID]struct{}, diff difference, m
 	}
 	return now
 }
-
-func (id rowID) zero() bool { return id == rowID{} }
 
 func stateError(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", errState, fmt.Sprintf(format, args...))

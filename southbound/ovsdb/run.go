@@ -149,7 +149,7 @@ func (s *runner) mainLoop(ctx context.Context, frames <-chan []byte, wg *sync.Wa
 	if err := s.ask(call{kind: callMonitor}, "monitor_cond", monitorRequest()); err != nil {
 		return err
 	}
-	tick := time.NewTicker(max(s.cfg.ProbeInterval/4, time.Millisecond))
+	tick := time.NewTicker(max(s.cfg.ProbeInterval/2, time.Millisecond))
 	defer tick.Stop()
 	s.mend.timer = time.NewTimer(time.Hour)
 	defer s.mend.timer.Stop()

@@ -45,14 +45,14 @@ func Serve(ctx context.Context, l net.Listener, cfg Config, handle func(ctx cont
 	defer stop()
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	ctx, cancel := context.WithCancel(ctx)
+	live, cancel := context.WithCancel(ctx)
 	defer cancel() // before wg.Wait: a failed listener ends its sessions
 	var wait time.Duration
 	for {
 		conn, err := l.Accept()
 		if err == nil {
 			wait = 0
-			wg.Go(func() { srv.one(ctx, conn, handle) })
+			wg.Go(func() { srv.one(live, conn, handle) })
 			continue
 		}
 		if ctx.Err() != nil {

@@ -53,6 +53,7 @@ type Interface struct {
 // Owner says whose a row is.
 type Owner string
 
+// The owners of rows.
 const (
 	Foreign Owner = ""        // made by someone else: never changed, never removed
 	Managed Owner = "managed" // made by us: kept exactly as desired, removed when not desired

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"os"
 	"testing"
+	"time"
 )
 
 // pki makes an authority and two certificates as an operator does: with ovs-pki.
@@ -80,4 +81,14 @@ func TestDialTCP(t *testing.T) {
 	if got := s.next().SystemID(); got != "plain" {
 		t.Errorf("system-id %q", got)
 	}
+}
+
+func TestTLSHandshakeThatNeverEnds(t *testing.T) {
+	t.Parallel()
+	s := newSessions(t, Config{IdentifyTimeout: 200 * time.Millisecond})
+	l := plainListener(t)
+	s.serve(tls.NewListener(l, &tls.Config{GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return nil, nil }}))
+	c := connect(t, l)
+	closed(t, c)
+	poll(t, "the line", func() bool { return s.log.has(ErrNotIdentified.Error(), c.LocalAddr().String()) })
 }
