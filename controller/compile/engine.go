@@ -163,7 +163,7 @@ func (e *Engine) step(rev int64) (Result, []HostDelta) {
 		res.Subjects = append(res.Subjects, name)
 	}
 	slices.Sort(res.Subjects)
-	clear(e.changed)
+	e.changed = emptied(e.changed)
 	res.Problems, e.problems = e.problems, nil
 	return res, deltas
 }

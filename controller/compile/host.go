@@ -12,7 +12,7 @@ import (
 // host is what the units want on one host.
 type host struct {
 	name    string
-	slots   map[slotKey]slot
+	slots   map[slotKey]*slot
 	touched []touch // slots that this Step has changed
 }
 
@@ -20,7 +20,7 @@ type host struct {
 type slot struct {
 	first     claim   // the winner
 	rest      []claim // in no order
-	touchedIn uint64  // the last Step that changed it
+	touched   bool    // listed in host.touched
 	contested bool    // reported as a conflict
 }
 
@@ -32,11 +32,14 @@ type claim struct {
 
 // touch remembers what a slot held when the Step began.
 type touch struct {
+	slot   *slot
 	key    slotKey
 	before *content
 }
 
-func newHost(name string) *host { return &host{name: name, slots: map[slotKey]slot{}} }
+const keepTouched = 256 // room that a host keeps between Steps
+
+func newHost(name string) *host { return &host{name: name, slots: map[slotKey]*slot{}} }
 
 // compareUnits orders units by owner: app.rule, then subject.
 func compareUnits(a, b *unit) int {
@@ -75,7 +78,6 @@ func (h *host) add(e *Engine, u *unit, c *content) {
 	default:
 		s.rest = append(s.rest, n)
 	}
-	h.slots[c.slotKey] = s
 }
 
 // remove takes one claim back. Invariant: u has one on an equal content.
@@ -90,7 +92,6 @@ func (h *host) remove(e *Engine, u *unit, c *content) {
 	} else {
 		s.dropRest(claim{c, u})
 	}
-	h.slots[c.slotKey] = s
 }
 
 func (s *slot) dropRest(d claim) {
@@ -102,14 +103,18 @@ func (s *slot) dropRest(d claim) {
 }
 
 // touch returns the slot at key, having noted what it held before this Step.
-func (h *host) touch(e *Engine, key slotKey) slot {
+func (h *host) touch(e *Engine, key slotKey) *slot {
 	s := h.slots[key]
-	if s.touchedIn != e.seq {
-		s.touchedIn = e.seq
+	if s == nil {
+		s = &slot{}
+		h.slots[key] = s
+	}
+	if !s.touched {
+		s.touched = true
 		if len(h.touched) == 0 {
 			e.touched = append(e.touched, h)
 		}
-		h.touched = append(h.touched, touch{key, s.first.c})
+		h.touched = append(h.touched, touch{s, key, s.first.c})
 	}
 	return s
 }
@@ -119,7 +124,8 @@ func (h *host) finish(e *Engine) (HostDelta, bool) {
 	d := HostDelta{Host: h.name, Seq: e.seq}
 	differs := false
 	for _, t := range h.touched {
-		s := h.slots[t.key]
+		s := t.slot
+		s.touched = false
 		h.judge(e, t.key, s)
 		switch {
 		case s.first.c == nil:
@@ -133,13 +139,16 @@ func (h *host) finish(e *Engine) (HostDelta, bool) {
 			differs = true
 		}
 	}
+	if cap(h.touched) > keepTouched {
+		h.touched = nil
+	}
 	clear(h.touched)
 	h.touched = h.touched[:0]
 	return d, differs
 }
 
 // judge reports the claims on a slot when they do not agree, or that they now do.
-func (h *host) judge(e *Engine, key slotKey, s slot) {
+func (h *host) judge(e *Engine, key slotKey, s *slot) {
 	var units []*unit
 	for _, r := range s.rest {
 		if !r.c.agrees(s.first.c) {
@@ -154,9 +163,7 @@ func (h *host) judge(e *Engine, key slotKey, s slot) {
 		units = slices.Insert(units, 0, s.first.u)
 	}
 	e.report(conflictID{h.name, key}, units)
-	if s.contested = units != nil; s.first.c != nil {
-		h.slots[key] = s
-	}
+	s.contested = units != nil
 }
 
 func (d *HostDelta) add(c *content) {

@@ -45,16 +45,29 @@ func newOut(e *Engine) *Out {
 	return &Out{engine: e, fresh: pool{}, hosts: map[string]*host{}}
 }
 
+const keepEmits = 1 << 16 // room that a worker keeps between chunks
+
 // reset forgets all units, whose results have been merged.
 func (o *Out) reset() {
 	o.reader.Reset()
 	clear(o.emits)
 	clear(o.rows)
 	clear(o.notes)
+	if cap(o.emits) > keepEmits {
+		o.emits = nil
+	}
 	o.emits, o.rows, o.notes = o.emits[:0], o.rows[:0], o.notes[:0]
-	clear(o.fresh)
-	clear(o.hosts)
+	o.fresh, o.hosts = emptied(o.fresh), emptied(o.hosts)
 	o.unit, o.last = nil, nil
+}
+
+// emptied clears a map, or replaces it when it has grown big: clearing and ranging cost what a map once held.
+func emptied[M ~map[K]V, K comparable, V any](m M) M {
+	if len(m) > 64 {
+		return M{}
+	}
+	clear(m)
+	return m
 }
 
 func (o *Out) here() mark {
@@ -125,7 +138,7 @@ func (o *Out) refused(host string, table uint8, priority uint16, m flow.Match, d
 	if o.engine.cfg.Check == nil {
 		return false
 	}
-	err := o.engine.cfg.Check.Check(table, slices.Clone(m), slices.Clone(do))
+	err := o.engine.cfg.Check.Check(o.unit.rule.app.Name, table, slices.Clone(m), slices.Clone(do))
 	if err != nil {
 		o.err = fmt.Errorf("%w: table %d, priority %d on host %s: %w", ErrRefused, table, priority, host, err)
 	}

@@ -76,10 +76,11 @@ func (s *forEach[K, R]) alive(key any) bool {
 func (s *forEach[K, R]) subject(key any) string { return s.about(key.(K)) }
 func (s *forEach[K, R]) tableID() int           { return s.table.ID() }
 
-// Checker knows the pipeline. It refuses a flow that its table's row does not allow: a match field, an action, a goto.
-// Both slices are the checker's to keep. It is asked from several goroutines at once.
+// Checker knows the pipeline. It refuses a flow that its table's row does not allow: an app, a match field, an action, a
+// goto. Both slices are the checker's to keep. It is asked from several goroutines at once, and once only for flows of an
+// app that are alike.
 type Checker interface {
-	Check(table uint8, m flow.Match, do flow.Actions) error
+	Check(app string, table uint8, m flow.Match, do flow.Actions) error
 }
 
 // OVSPort is a row of the switch's database: a port of a bridge with one interface of the same name.
@@ -103,8 +104,8 @@ type Sink interface {
 	Apply(rev int64, deltas []HostDelta)
 }
 
-// HostDelta is what one Step changed on one host. It holds everything needed to follow: applying the deltas in the order
-// of Seq to a [HostState] with a smaller Seq, or to one of the same or a later Seq, ends in the engine's state.
+// HostDelta is what one Step changed on one host. Deltas with a Seq above that of a [HostState], applied in the order of
+// Seq, lead from that state to the engine's; those with a lower one are part of it already.
 type HostDelta struct {
 	Host string
 	Seq  uint64 // number of the Step

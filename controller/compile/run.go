@@ -26,7 +26,7 @@ type result struct {
 }
 
 const (
-	chunkSize    = 4096 // units run before their results are merged: bounds the memory of results
+	chunkSize    = 1024 // units run before their results are merged: bounds the memory of results
 	maxBlock     = 16   // units that a worker takes at a time
 	parallelFrom = 64
 )

@@ -189,7 +189,7 @@ func (e *Engine) Explain(cookie uint64) []Explanation {
 	for c := e.pool[cookie]; c != nil; c = c.next {
 		for _, name := range slices.Sorted(maps.Keys(e.hosts)) {
 			h := e.hosts[name]
-			if s := h.slots[c.slotKey]; s.first.c == c {
+			if s := h.slots[c.slotKey]; s != nil && s.first.c == c {
 				all = append(all, e.explain(h, s, read))
 			}
 		}
@@ -213,7 +213,7 @@ func (e *Engine) ExplainFlow(hostName string, key flow.Key) (Explanation, bool) 
 	return e.explain(h, s, map[*unit][]string{}), true
 }
 
-func (e *Engine) explain(h *host, s slot, read map[*unit][]string) Explanation {
+func (e *Engine) explain(h *host, s *slot, read map[*unit][]string) Explanation {
 	u := s.first.u
 	if _, ok := read[u]; !ok {
 		read[u] = e.readsOf(u)

@@ -72,7 +72,7 @@ func (w *toy) config() compile.Config {
 	}}
 }
 
-func (w *toy) Check(_ uint8, m flow.Match, _ flow.Actions) error {
+func (w *toy) Check(_ string, _ uint8, m flow.Match, _ flow.Actions) error {
 	if len(m) > 0 && m[0] == flow.U32(flow.InPort, refuseAddr) {
 		return fmt.Errorf("in_port %d is not to be matched", refuseAddr)
 	}
