@@ -55,8 +55,8 @@ func closed(t testing.TB, c net.Conn) {
 }
 
 func TestHostilePeersAreClosedWithALineAndHarmNobody(t *testing.T) {
-	quick := Config{IdentifyTimeout: 300 * time.Millisecond, ProbeInterval: 100 * time.Millisecond, ProbeTimeout: 400 * time.Millisecond,
-		MessageTimeout: 300 * time.Millisecond, MaxMessageBytes: 1 << 20, MaxStateBytes: 4 << 20, MaxRows: 1000}
+	quick := Config{IdentifyTimeout: 2 * time.Second, ProbeInterval: time.Second, ProbeTimeout: 10 * time.Second,
+		MessageTimeout: time.Second, MaxMessageBytes: 1 << 20, MaxStateBytes: 4 << 20, MaxRows: 1000}
 	rows := func(n int, from int) string {
 		var b strings.Builder
 		for i := range n {
@@ -265,4 +265,47 @@ func TestUserLeavesSession(t *testing.T) {
 	if err := <-served; err != nil {
 		t.Error(err)
 	}
+}
+
+// TestSystemIDTwiceIsTheUsersToJudge: both sessions are handed over, and tell enough to refuse one and to say which.
+func TestSystemIDTwiceIsTheUsersToJudge(t *testing.T) {
+	t.Parallel()
+	s := newSessions(t, Config{})
+	l := plainListener(t)
+	s.serve(l)
+	peers := map[string]bool{}
+	for range 2 {
+		c := connect(t, l)
+		say(c, identity("twin"))
+		got := s.next()
+		if got.SystemID() != "twin" || got.Peer().String() != c.LocalAddr().String() || got.Local().String() != l.Addr().String() {
+			t.Errorf("session of %q from %s at %s", got.SystemID(), got.Peer(), got.Local())
+		}
+		peers[got.Peer().String()] = true
+	}
+	if len(peers) != 2 {
+		t.Errorf("peers %v", peers)
+	}
+}
+
+// TestThousandHosts joins a thousand hosts at once.
+func TestThousandHosts(t *testing.T) {
+	t.Parallel()
+	s := newSessions(t, Config{})
+	s.got = make(chan *Session, 1000)
+	l := plainListener(t)
+	stop := s.serve(l)
+	start := time.Now()
+	for i := range 1000 {
+		say(connect(t, l), identity(fmt.Sprintf("h%d", i)))
+	}
+	names := map[string]bool{}
+	for range 1000 {
+		names[s.next().SystemID()] = true
+	}
+	t.Logf("a thousand hosts joined in %s", time.Since(start))
+	if len(names) != 1000 {
+		t.Errorf("%d hosts", len(names))
+	}
+	stop()
 }
