@@ -263,6 +263,59 @@ func TestCycleFails(t *testing.T) {
 	}
 }
 
+// A rule that contradicts itself is reported too, and who wins does not depend on the order of what it emits.
+func TestUnitInConflictWithItself(t *testing.T) {
+	var hosts []string
+	for _, order := range [][]uint8{{1, 2}, {2, 1}} {
+		db := table.NewDB()
+		rows := table.New(db, "row", func(n int) int { return n })
+		p := compiletest.New(t, compile.Config{DB: db, Apps: []compile.App{{Name: "toy", ID: 1, Rules: []compile.Rule{
+			compile.ForEach("twice", rows, func(_ *table.Reader, n int, out *compile.Out) {
+				for _, next := range order {
+					out.Flow("h1", 0, 1, nil, flow.Actions{flow.Goto(next)})
+					out.Group("h1", flow.Group{ID: 1, Buckets: fmt.Sprint(next)})
+				}
+				out.Flow("h1", 0, 2, nil, nil)
+				out.Flow("h1", 0, 2, nil, nil) // the same twice is fine
+				out.Failed("row %d is odd", n)
+			}),
+		}}}})
+		rows.Put(1)
+		p.Step()
+		if got := p.Conflicts(); len(got) != 2 || len(got[0].Owners) != 2 {
+			t.Errorf("conflicts %v, want one over the flow and one over the group", got)
+		}
+		h := p.Host("h1")
+		if len(h.Flows) != 2 || len(h.Groups) != 1 {
+			t.Errorf("host %+v, want two flows and a group", h)
+		}
+		if got := p.Notes("row/1"); got[0].Text != "row 1 is odd" || got[0].Severity != compile.Failed {
+			t.Errorf("notes %+v", got)
+		}
+		if got := p.Stats(); len(got) != 1 || got[0].Rule != "toy.twice" || got[0].Units != 1 || got[0].Runs != 1 || got[0].Changes != 1 {
+			t.Errorf("stats %+v", got)
+		}
+		hosts = append(hosts, p.Dump())
+		rows.Delete(1)
+		if p.Step(); p.Dump() != "" {
+			t.Errorf("left over:\n%s", p.Dump())
+		}
+	}
+	if hosts[0] != hosts[1] {
+		t.Errorf("the winner depends on the order:\n%s", cmp.Diff(hosts[0], hosts[1]))
+	}
+}
+
+func TestFlowForNoHostIsRefused(t *testing.T) {
+	_, p := story(t, toyPort{"a", "x", "", 1})
+	if got := p.Notes("port/a"); len(got) == 0 || got[0].Severity != compile.Failed || !strings.Contains(got[0].Text, "host without a name") {
+		t.Errorf("notes %+v, want a failure", got)
+	}
+	if got := p.Hosts(); len(got) != 0 {
+		t.Errorf("hosts %q", got)
+	}
+}
+
 func TestEverythingGoes(t *testing.T) {
 	w, p := story(t, toyPort{"a", "x", "h1", 1}, toyPort{"b", "x", "h2", 2})
 	w.ports.Delete("a")

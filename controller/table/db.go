@@ -7,7 +7,7 @@ type Unit uint32
 // The zero value is ready for use.
 type DB struct {
 	tables int      // number of tables made, the next table's id
-	dirty  []place  // buckets changed since the last Dirty
+	dirty  []bucket // buckets changed since the last Dirty
 	runs   []uint32 // by unit: stamp of its last run
 	free   []Unit   // units to be used again
 }
@@ -58,9 +58,6 @@ func (db *DB) Dirty(f func(Unit)) {
 	}
 	db.dirty = db.dirty[:0]
 }
-
-// Pending says whether Dirty has anything to look at.
-func (db *DB) Pending() bool { return len(db.dirty) > 0 }
 
 func (db *DB) fresh(l link) bool { return db.runs[l.unit] == l.run }
 

@@ -5,7 +5,12 @@ type place interface {
 	links() *links
 	text() string // what an operator would call it: "network/red/web"
 	table() int   // id of the table it belongs to
-	tidy()        // drops it when nothing is in it and nobody reads it
+}
+
+// bucket is a place that exists, and so can change.
+type bucket interface {
+	place
+	tidy() // drops it when nothing is in it and nobody reads it
 }
 
 // shelf holds the buckets of one table, index or set by their key.
@@ -116,4 +121,3 @@ type absent[B comparable, P any] struct {
 func (a *absent[B, P]) links() *links { return &a.home.ensure(a.key).readers }
 func (a *absent[B, P]) text() string  { return a.home.name(a.key) }
 func (a *absent[B, P]) table() int    { return a.home.id }
-func (a *absent[B, P]) tidy()         {}
