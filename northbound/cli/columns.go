@@ -101,10 +101,11 @@ func (a *app) hostColumns(wide bool) []resourceColumn {
 	// What a host that is not connected carries is not known.
 	online := func(value func(*weftv1.HostStatus) string) func(*weftv1.Resource) string {
 		return func(r *weftv1.Resource) string {
-			if st(r).GetOpenflow() < weftv1.HostStatus_CONNECTION_SYNCING {
-				return ""
+			switch st(r).GetOpenflow() {
+			case weftv1.HostStatus_CONNECTION_SYNCING, weftv1.HostStatus_CONNECTION_SYNCED:
+				return value(st(r))
 			}
-			return value(st(r))
+			return ""
 		}
 	}
 	out := []resourceColumn{

@@ -35,8 +35,7 @@ func (a *app) fail(err error) int {
 	case errors.Is(err, errSaid):
 		return exitFailed
 	case errors.As(err, &usage) || !a.started:
-		message, _, _ := strings.Cut(err.Error(), "\n")
-		fmt.Fprintf(a.err, "weft: %s\nRun \"weft --help\" or \"weft COMMAND --help\" for usage.\n", message)
+		fmt.Fprintf(a.err, "weft: %s\nRun \"weft --help\" or \"weft COMMAND --help\" for usage.\n", oneLine(err))
 		return exitUsage
 	case errors.As(err, &refused):
 		return a.refused(refused)
@@ -48,6 +47,15 @@ func (a *app) fail(err error) int {
 		fmt.Fprintf(a.err, "weft: %v\n", err)
 	}
 	return exitFailed
+}
+
+// oneLine is a usage error with cobra's suggestions, which it gives one a line, in the same sentence.
+func oneLine(err error) string {
+	message, rest, _ := strings.Cut(err.Error(), "\n")
+	if words := strings.Fields(strings.TrimPrefix(strings.TrimSpace(rest), "Did you mean this?")); len(words) > 0 {
+		message += "; did you mean " + strings.Join(words, " or ") + "?"
+	}
+	return message
 }
 
 // refused tells an error of the server, or that there is none.

@@ -28,7 +28,7 @@ func (a *app) getCmd() *cobra.Command {
 }
 
 func (a *app) get(ctx context.Context, args []string, s *scope, output string) error {
-	print, err := a.printer(output)
+	show, err := a.printer(output)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (a *app) get(ctx context.Context, args []string, s *scope, output string) e
 			fmt.Fprintln(a.err, "nothing found")
 			return nil
 		}
-		return print(found, len(sel.refs) == 1)
+		return show(found, len(sel.refs) == 1)
 	})
 }
 

@@ -102,9 +102,13 @@ type WaitOptions struct {
 // failed is an error: GetRealised tells, and GetHosts why not.
 func (c *Client) Wait(ctx context.Context, opt WaitOptions) (*weftv1.WaitResponse, error) {
 	req := &weftv1.WaitRequest{Revision: opt.Revision, Hosts: opt.Hosts, Resources: opt.Resources, OfflineCounts: opt.OfflineCounts}
-	if opt.Timeout > 0 {
-		req.Timeout = durationpb.New(opt.Timeout)
+	if opt.Timeout == 0 {
+		opt.Timeout = 30 * time.Second
 	}
+	req.Timeout = durationpb.New(opt.Timeout)
+	// The server ends the wait; the deadline is for one that does not answer.
+	ctx, cancel := context.WithTimeout(ctx, opt.Timeout+10*time.Second)
+	defer cancel()
 	resp, err := c.weft.Wait(ctx, req)
 	return resp, c.wrap(err)
 }

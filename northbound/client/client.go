@@ -41,6 +41,8 @@ type Config struct {
 	ServerName string
 	// DialTimeout bounds the first connection; 0: 10 s.
 	DialTimeout time.Duration
+	// CallTimeout bounds every call of one answer whose context has no deadline, but Wait, which has its own; 0: 1 min.
+	CallTimeout time.Duration
 	// Options are passed on to gRPC.
 	Options []grpc.DialOption
 }
@@ -51,6 +53,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.DialTimeout == 0 {
 		c.DialTimeout = 10 * time.Second
+	}
+	if c.CallTimeout == 0 {
+		c.CallTimeout = time.Minute
 	}
 	return c
 }
@@ -125,6 +130,7 @@ func Dial(ctx context.Context, conf Config) (*Client, error) {
 		grpc.WithTransportCredentials(recorder{creds, why}),
 		grpc.WithContextDialer(why.dial),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxReceive)),
+		grpc.WithUnaryInterceptor(deadline(conf.CallTimeout)),
 		grpc.WithConnectParams(grpc.ConnectParams{MinConnectTimeout: conf.DialTimeout,
 			Backoff: backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 3 * time.Second}}),
 	}, conf.Options...)...)
@@ -140,6 +146,18 @@ func Dial(ctx context.Context, conf Config) (*Client, error) {
 		return nil, err
 	}
 	return c, nil
+}
+
+// deadline gives calls an end that have none, so that a server that hangs does not hang its clients.
+func deadline(limit time.Duration) grpc.UnaryClientInterceptor {
+	return func(ctx context.Context, method string, req, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+		if _, ok := ctx.Deadline(); !ok {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, limit)
+			defer cancel()
+		}
+		return invoke(ctx, method, req, reply, conn, opts...)
+	}
 }
 
 // connect waits until the connection stands or has failed once.

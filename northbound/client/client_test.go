@@ -151,6 +151,22 @@ func TestErrors(t *testing.T) {
 	}
 }
 
+// TestDeadline: a server that does not answer does not hold up its client.
+func TestDeadline(t *testing.T) {
+	h := newHistory(t)
+	c, err := Dial(t.Context(), Config{Address: h.address, CallTimeout: 20 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close() //nolint:errcheck // end of the test
+	h.mu.Lock()     // every call waits for it
+	_, err = c.Get(t.Context(), nil)
+	h.mu.Unlock()
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("got %v", err)
+	}
+}
+
 func TestList(t *testing.T) {
 	h := newHistory(t)
 	for _, name := range []string{"c", "a", "b"} {
