@@ -1,12 +1,26 @@
 package compile
 
-import "github.com/weft-sdn/weft/southbound/flow"
+import (
+	"fmt"
 
-// The wire form of a flow is its identity here: two flows are alike when their bytes are.
+	"github.com/weft-sdn/weft/southbound/flow"
+)
 
-func appendMatch(b []byte, m flow.Match) []byte { return m.AppendOXM(b) }
-
-func appendInstructions(b []byte, do flow.Actions) []byte { return do.AppendInstructions(b) }
+// encode puts the wire form of a flow into o.buf: first the match, then the instructions. The wire form is a flow's
+// identity here; two flows are alike when their bytes are.
+func (o *Out) encode(key slotKey, m flow.Match, do flow.Actions) (match, instructions []byte, ok bool) {
+	buf, err := flow.AppendMatch(o.buf[:0], m)
+	cut := len(buf)
+	if err == nil {
+		buf, err = flow.AppendInstructions(buf, do)
+	}
+	o.buf = buf
+	if err != nil {
+		o.err = fmt.Errorf("%w: table %d, priority %d: %w", ErrRefused, key.table, key.priority, err)
+		return nil, nil, false
+	}
+	return buf[:cut], buf[cut:], true
+}
 
 func cookie(app uint8, key slotKey, match, instructions []byte) uint64 {
 	return flow.Cookie(app, key.table, key.priority, match, instructions)

@@ -306,6 +306,24 @@ func TestUnitInConflictWithItself(t *testing.T) {
 	}
 }
 
+func TestFlowThatCannotBeEncodedIsRefused(t *testing.T) {
+	db := table.NewDB()
+	rows := table.New(db, "row", func(n int) int { return n })
+	p := compiletest.New(t, compile.Config{DB: db, Apps: []compile.App{{Name: "toy", ID: 1, Rules: []compile.Rule{
+		compile.ForEach("twice", rows, func(_ *table.Reader, _ int, out *compile.Out) {
+			out.Flow("h1", 3, 1, flow.Match{flow.U32(flow.InPort, 1), flow.U32(flow.InPort, 2)}, nil)
+		}),
+	}}}})
+	rows.Put(1)
+	res := p.StepResult()
+	if len(res.Problems) != 1 || !errors.Is(res.Problems[0], compile.ErrRefused) {
+		t.Errorf("problems %v, want a refusal", res.Problems)
+	}
+	if got := p.Host("h1").Flows; len(got) != 0 {
+		t.Errorf("flows %+v", got)
+	}
+}
+
 func TestFlowForNoHostIsRefused(t *testing.T) {
 	_, p := story(t, toyPort{"a", "x", "", 1})
 	if got := p.Notes("port/a"); len(got) == 0 || got[0].Severity != compile.Failed || !strings.Contains(got[0].Text, "host without a name") {

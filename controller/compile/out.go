@@ -91,11 +91,11 @@ func (o *Out) Flow(host string, table uint8, priority uint16, m flow.Match, do f
 	if o.err != nil {
 		return
 	}
-	o.buf = appendMatch(o.buf[:0], m)
-	cut := len(o.buf)
-	o.buf = appendInstructions(o.buf, do)
-	match, instructions := o.buf[:cut], o.buf[cut:]
 	key := slotKey{kind: kindFlow, table: table, priority: priority}
+	match, instructions, ok := o.encode(key, m, do)
+	if !ok {
+		return
+	}
 	before := o.before()
 	c := before.c
 	switch {
