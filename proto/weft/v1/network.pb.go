@@ -632,9 +632,11 @@ type PortStatus struct {
 	// The interface's OpenFlow port number there.
 	Ofport uint32 `protobuf:"varint,6,opt,name=ofport,proto3" json:"ofport,omitempty"`
 	// Whether the interface has carrier.
-	LinkState     string `protobuf:"bytes,7,opt,name=link_state,json=linkState,proto3" json:"link_state,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	LinkState string `protobuf:"bytes,7,opt,name=link_state,json=linkState,proto3" json:"link_state,omitempty"`
+	// Whether it may send only from its own addresses.
+	PortSecurityEnabled bool `protobuf:"varint,8,opt,name=port_security_enabled,json=portSecurityEnabled,proto3" json:"port_security_enabled,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *PortStatus) Reset() {
@@ -714,6 +716,13 @@ func (x *PortStatus) GetLinkState() string {
 		return x.LinkState
 	}
 	return ""
+}
+
+func (x *PortStatus) GetPortSecurityEnabled() bool {
+	if x != nil {
+		return x.PortSecurityEnabled
+	}
+	return false
 }
 
 // SegmentRangeSpec is a pool of ids on the wire for one type of network. A type without any has a built-in range of 5,001
@@ -891,7 +900,7 @@ const file_weft_v1_network_proto_rawDesc = "" +
 	"\x02ip\x18\x02 \x01(\tR\x02ip\"/\n" +
 	"\vAddressPair\x12\x0e\n" +
 	"\x02ip\x18\x01 \x01(\tR\x02ip\x12\x10\n" +
-	"\x03mac\x18\x02 \x01(\tR\x03mac\"\xd7\x01\n" +
+	"\x03mac\x18\x02 \x01(\tR\x03mac\"\x8b\x02\n" +
 	"\n" +
 	"PortStatus\x12\x1f\n" +
 	"\vmac_address\x18\x01 \x01(\tR\n" +
@@ -902,7 +911,8 @@ const file_weft_v1_network_proto_rawDesc = "" +
 	"\tinterface\x18\x05 \x01(\tR\tinterface\x12\x16\n" +
 	"\x06ofport\x18\x06 \x01(\rR\x06ofport\x12\x1d\n" +
 	"\n" +
-	"link_state\x18\a \x01(\tR\tlinkState\"i\n" +
+	"link_state\x18\a \x01(\tR\tlinkState\x122\n" +
+	"\x15port_security_enabled\x18\b \x01(\bR\x13portSecurityEnabled\"i\n" +
 	"\x10SegmentRangeSpec\x12!\n" +
 	"\fnetwork_type\x18\x01 \x01(\tR\vnetworkType\x12\x18\n" +
 	"\aminimum\x18\x02 \x01(\rR\aminimum\x12\x18\n" +
