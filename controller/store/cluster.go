@@ -13,6 +13,8 @@ import (
 
 	"github.com/sirupsen/logrus"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 )
 
 // ClusterConfig says how to reach an etcd cluster.
@@ -26,6 +28,7 @@ type ClusterConfig struct {
 	DialTimeout    time.Duration // of OpenCluster as a whole; default 5 s
 	RequestTimeout time.Duration // of one request; default 10 s
 	KeepAlive      time.Duration // how often a silent connection is probed; default 10 s
+	WatchCheck     time.Duration // how often an idle watch makes sure that the cluster was not replaced; default 5 s
 	Log            logrus.FieldLogger
 }
 
@@ -52,6 +55,7 @@ func (c *ClusterConfig) validate() error {
 	setDefault(&c.DialTimeout, 5*time.Second)
 	setDefault(&c.RequestTimeout, 10*time.Second)
 	setDefault(&c.KeepAlive, 10*time.Second)
+	setDefault(&c.WatchCheck, watchCheck)
 	return nil
 }
 
@@ -81,11 +85,17 @@ func OpenCluster(ctx context.Context, cfg ClusterConfig) (Store, error) {
 		MaxCallSendMsgSize:   2 * MaxBytes, // the server's limit decides
 		MaxCallRecvMsgSize:   math.MaxInt32,
 		Logger:               newZap(cfg.Log).logger(),
+		// gRPC would wait up to two minutes before it looks for a cluster that was away.
+		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 2, Jitter: 0.2, MaxDelay: 2 * time.Second},
+			MinConnectTimeout: 2 * time.Second,
+		})},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", name, openError(ctx, cfg, err))
 	}
 	s := newEtcd(cli, name, cfg.Prefix, cfg.RequestTimeout)
+	s.check = cfg.WatchCheck
 	if _, err := s.page(ctx, s.prefix, clientv3.GetPrefixRangeEnd(s.prefix), 0); err != nil {
 		_ = s.Close()
 		return nil, fmt.Errorf("%s: %w", name, openError(ctx, cfg, err))

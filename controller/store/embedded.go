@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strconv"
 	"syscall"
@@ -72,16 +72,21 @@ func OpenEmbedded(ctx context.Context, cfg EmbeddedConfig) (Store, error) {
 		_ = lock.Close()
 		return nil, startError(cfg.Dir, err)
 	}
+	return embeddedStore(cfg, server, core, lock), nil
+}
+
+// embeddedStore is the store over a server that runs; closing it ends the server and gives the directory back.
+func embeddedStore(cfg EmbeddedConfig, server *embed.Etcd, core *zapCore, lock io.Closer) *etcd {
 	core.state.loud.Store(true)
 	cli := v3client.New(server.Server)
 	s := newEtcd(cli, fmt.Sprintf("embedded store %q", cfg.Dir), cfg.Prefix, cfg.RequestTimeout)
-	s.broken = core.failure
+	s.failed, s.broken = core.state.failed, core.failure
 	s.release = func() error {
 		err := cli.Close()
 		stopServer(server, core)
 		return errors.Join(ignoreCanceled(err), lock.Close())
 	}
-	return s, nil
+	return s
 }
 
 func ignoreCanceled(err error) error {
@@ -122,7 +127,7 @@ func etcdDir(dir string) string { return filepath.Join(dir, "etcd") }
 
 // startServer starts etcd and waits until it serves.
 func startServer(ctx context.Context, cfg EmbeddedConfig, core *zapCore) (*embed.Etcd, error) {
-	if err := checkFiles(etcdDir(cfg.Dir)); err != nil {
+	if err := preflight(etcdDir(cfg.Dir)); err != nil {
 		return nil, err
 	}
 	ec := serverConfig(cfg, core)
@@ -149,6 +154,8 @@ func startServer(ctx context.Context, cfg EmbeddedConfig, core *zapCore) (*embed
 	select {
 	case err := <-failed:
 		return nil, err
+	case <-core.state.failed: // in a goroutine of etcd's that ours waits for, without end
+		return nil, fmt.Errorf("%w: %w", ErrDamaged, core.failure())
 	case <-ctx.Done():
 		go func() { // it may still come up, holding the directory
 			select {
@@ -198,23 +205,6 @@ func stopServer(e *embed.Etcd, core *zapCore) {
 	case <-stopped:
 	case <-time.After(3 * time.Second):
 	}
-}
-
-// checkFiles refuses a database whose log is gone. etcd would take it for a new member: it would acknowledge writes and
-// then skip them, up to the log position the database remembers.
-func checkFiles(dir string) error {
-	_, err := os.Stat(filepath.Join(dir, "member", "snap", "db"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	logs, err := filepath.Glob(filepath.Join(dir, "member", "wal", "*.wal"))
-	if err == nil && len(logs) == 0 {
-		err = fmt.Errorf("%w: the write-ahead log in %s is missing", ErrDamaged, filepath.Join(dir, "member", "wal"))
-	}
-	return err
 }
 
 // startError says what to do about a store that does not start.

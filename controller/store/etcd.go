@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"time"
@@ -30,26 +31,43 @@ type etcd struct {
 	timeout time.Duration // of one request
 	check   time.Duration // how often an idle watch looks whether the store went back in time
 
-	// broken tells why an embedded server stopped working, or nil.
+	// failed is closed when an embedded server stops working, and broken tells why. A cluster's is never closed.
+	failed <-chan struct{}
 	broken func() error
 
-	closing   chan struct{} // closed first thing in Close: ends the watches
+	life      context.Context // ends first thing in Close, and with it watches and requests under way
+	end       context.CancelFunc
 	closeOnce sync.Once
 	release   func() error // what else Close closes
 	closeErr  error
 }
 
+// watchCheck is how often an idle watch asks the store for its revision, unless told otherwise.
+const watchCheck = 5 * time.Second
+
 func newEtcd(cli *clientv3.Client, name, prefix string, timeout time.Duration) *etcd {
+	life, end := context.WithCancel(context.Background())
 	return &etcd{
 		cli: cli, name: name, prefix: prefix, timeout: timeout, check: watchCheck,
 		broken:  func() error { return nil },
 		release: cli.Close,
-		closing: make(chan struct{}),
+		life:    life, end: end,
 	}
+}
+
+// request is the context of one request to etcd: bounded in time, and over when the store is closed (etcd's client
+// itself would go on trying for some seconds).
+func (s *etcd) request(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	stop := context.AfterFunc(s.life, cancel)
+	return ctx, func() { stop(); cancel() }
 }
 
 // Load implements Store.
 func (s *etcd) Load(ctx context.Context, prefix string) ([]KV, int64, error) {
+	if err := s.alive(); err != nil {
+		return nil, 0, s.wrap("load", err)
+	}
 	for attempt := 1; ; attempt++ {
 		kvs, rev, err := s.loadOnce(ctx, prefix)
 		if errors.Is(err, rpctypes.ErrCompacted) && attempt < loadAttempts {
@@ -88,7 +106,7 @@ func (s *etcd) loadOnce(ctx context.Context, prefix string) ([]KV, int64, error)
 }
 
 func (s *etcd) page(ctx context.Context, from, end string, rev int64) (*clientv3.GetResponse, error) {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := s.request(ctx)
 	defer cancel()
 	return s.cli.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(loadPage), clientv3.WithRev(rev))
 }
@@ -105,6 +123,9 @@ func (s *etcd) kv(kv *mvccpb.KeyValue) KV {
 
 // Txn implements Store.
 func (s *etcd) Txn(ctx context.Context, compares []Compare, ops []Op) (int64, error) {
+	if err := s.alive(); err != nil {
+		return 0, s.wrap("transaction", err)
+	}
 	if err := checkTxn(compares, ops); err != nil {
 		return 0, s.wrap("transaction", s.flags(err))
 	}
@@ -120,7 +141,7 @@ func (s *etcd) Txn(ctx context.Context, compares []Compare, ops []Op) (int64, er
 			thens[i] = clientv3.OpPut(s.prefix+op.Key, string(op.Value))
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := s.request(ctx)
 	defer cancel()
 	txn := s.cli.Txn(ctx).If(ifs...).Then(thens...)
 	if len(compares) <= namedCompares {
@@ -161,7 +182,10 @@ func conflict(compares []Compare, found []*etcdserverpb.ResponseOp) error {
 
 // Compact implements Store.
 func (s *etcd) Compact(ctx context.Context, rev int64) error {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	if err := s.alive(); err != nil {
+		return s.wrap("compact", err)
+	}
+	ctx, cancel := s.request(ctx)
 	defer cancel()
 	_, err := s.cli.Compact(ctx, rev)
 	if err == nil || errors.Is(err, rpctypes.ErrCompacted) {
@@ -173,7 +197,7 @@ func (s *etcd) Compact(ctx context.Context, rev int64) error {
 // Close implements Store.
 func (s *etcd) Close() error {
 	s.closeOnce.Do(func() {
-		close(s.closing)
+		s.end()
 		if err := s.release(); err != nil && !errors.Is(err, context.Canceled) {
 			s.closeErr = s.wrap("close", err)
 		}
@@ -181,11 +205,15 @@ func (s *etcd) Close() error {
 	return s.closeErr
 }
 
-func (s *etcd) closed() bool {
-	select {
-	case <-s.closing:
-		return true
-	default:
-		return false
+func (s *etcd) closed() bool { return s.life.Err() != nil }
+
+// alive fails at once where etcd's client would try for a while.
+func (s *etcd) alive() error {
+	if s.closed() {
+		return ErrClosed
 	}
+	if cause := s.broken(); cause != nil {
+		return fmt.Errorf("%w: the embedded store stopped: %w", ErrUnavailable, cause)
+	}
+	return nil
 }

@@ -34,12 +34,10 @@ func (s *etcd) fail(ctx context.Context, call string, err error) error {
 }
 
 func (s *etcd) classify(ctx context.Context, err error) error {
-	switch cause := s.broken(); {
-	case s.closed():
-		return ErrClosed
-	case cause != nil:
-		return fmt.Errorf("%w: the embedded store stopped: %w", ErrUnavailable, cause)
-	case errors.Is(ctx.Err(), context.Canceled):
+	if dead := s.alive(); dead != nil {
+		return dead
+	}
+	if errors.Is(ctx.Err(), context.Canceled) {
 		return context.Canceled
 	}
 	switch {

@@ -11,9 +11,6 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// watchCheck is how often an idle watch asks the store for its revision.
-const watchCheck = 5 * time.Second
-
 // errStopped: the caller left the loop over the watch.
 var errStopped = errors.New("stopped")
 
@@ -24,6 +21,10 @@ var errStopped = errors.New("stopped")
 // the new cluster's future. So an idle watch asks for the store's revision now and then.
 func (s *etcd) Watch(ctx context.Context, prefix string, from int64) iter.Seq2[Batch, error] {
 	return func(yield func(Batch, error) bool) {
+		if s.closed() {
+			yield(Batch{}, s.wrap("watch", ErrClosed))
+			return
+		}
 		if from < 1 {
 			yield(Batch{}, s.wrap("watch", fmt.Errorf("%w: first revision %d", ErrInvalid, from)))
 			return
@@ -63,8 +64,10 @@ func (w *watch) run(parent context.Context, key string) error {
 		select {
 		case <-parent.Done():
 			return parent.Err()
-		case <-w.store.closing:
+		case <-w.store.life.Done():
 			return ErrClosed
+		case <-w.store.failed:
+			return w.ended(parent)
 		case <-tick.C:
 			if w.idle || !w.verified {
 				w.startCheck(ctx)
@@ -206,7 +209,7 @@ func (w *watch) judge(ctx context.Context, c check) error {
 // look reads one key, the first time at the revision before the watch: etcd before 3.5.20 watches from the compacted
 // revision itself as if nothing were missing, though deletions are; a read there tells.
 func (s *etcd) look(ctx context.Context, c check) check {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := s.request(ctx)
 	defer cancel()
 	opts := []clientv3.OpOption{clientv3.WithKeysOnly()}
 	if c.verifies && c.at > 0 {
@@ -221,7 +224,7 @@ func (s *etcd) look(ctx context.Context, c check) check {
 
 // compacted asks for the compacted revision: a watch from the first revision is answered with it.
 func (s *etcd) compacted(ctx context.Context, atLeast int64) error {
-	ctx, cancel := context.WithTimeout(ctx, s.timeout)
+	ctx, cancel := s.request(ctx)
 	defer cancel()
 	for resp := range s.cli.Watch(ctx, s.prefix, clientv3.WithRev(1)) {
 		if resp.CompactRevision != 0 {
