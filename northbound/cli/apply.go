@@ -149,17 +149,13 @@ func (a *app) printProgress(resp *weftv1.WaitResponse, took time.Duration) error
 	done := 0
 	var rest []string
 	for _, h := range resp.GetHosts() {
-		word := strings.ToLower(strings.TrimPrefix(h.GetState().String(), "STATE_"))
-		switch {
-		case h.GetState() == weftv1.HostProgress_STATE_REALISED:
+		if h.GetState() == weftv1.HostProgress_STATE_REALISED {
 			done++
 			continue
-		case h.GetMessage() != "":
-			word += " (" + h.GetMessage() + ")"
 		}
-		rest = append(rest, fmt.Sprintf("; %s is %s, at revision %d", h.GetHost(), word, h.GetRealisedRevision()))
+		rest = append(rest, "; "+behind(h))
 	}
-	const most = 10
+	const most = 10 // more would hide the first ones
 	if len(rest) > most {
 		rest = append(rest[:most], fmt.Sprintf("; and %d more", len(rest)-most))
 	}
@@ -173,4 +169,16 @@ func (a *app) printProgress(resp *weftv1.WaitResponse, took time.Duration) error
 		return errSaid
 	}
 	return nil
+}
+
+// behind says why a host has not realised a revision: "h3 is offline, at revision 15".
+func behind(h *weftv1.HostProgress) string {
+	word := "is " + strings.ToLower(strings.TrimPrefix(h.GetState().String(), "STATE_"))
+	if h.GetState() == weftv1.HostProgress_STATE_FAILED {
+		word = "failed"
+	}
+	if h.GetMessage() != "" {
+		word += " (" + h.GetMessage() + ")"
+	}
+	return fmt.Sprintf("%s %s, at revision %d", h.GetHost(), word, h.GetRealisedRevision())
 }

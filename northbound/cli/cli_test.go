@@ -99,7 +99,7 @@ revision 17, realised on 3 of 3 hosts in TIME
 		{name: "apply and wait in vain", args: "apply --wait --timeout 1s -f -", stdin: "kind: Project\nname: red\n", code: 1,
 			server: &canned{wait: progress(false, ok, pending, failed, offline)}, out: `
 project/red  created
-revision 17, realised on 1 of 4 hosts after TIME; h2 is pending, at revision 15; h3 is failed (table full), at revision 15; h4 is offline, at revision 15
+revision 17, realised on 1 of 4 hosts after TIME; h2 is pending, at revision 15; h3 failed (table full), at revision 15; h4 is offline, at revision 15
 `},
 		{name: "apply what the server refuses", args: "apply -f -", stdin: webManifest, server: &canned{fail: bad.Err()}, code: 1, err: `
 stdin:18: port/red/vm1: spec.fixedIps[0].ip: 10.0.1.9 is not in subnet web-v4 (10.0.0.0/24)
@@ -214,7 +214,7 @@ weft: unknown flag: --colour
 Run "weft --help" or "weft COMMAND --help" for usage.
 `},
 		{name: "describe", args: "describe network red/web", out: `
-network/red/web is build, realised on h1; not yet on h3
+network/red/web is being built, realised on h1; not yet on h3
   HostOffline on h3: it does not answer
 
   kind: Network
@@ -274,7 +274,7 @@ revision 17, realised on 1 of 2 hosts after TIME; h2 is offline, at revision 15
 			{Revision: 19, Events: []*weftv1.Event{{Type: weftv1.Event_TYPE_DELETE, Resource: tenant()[4]}}}}}, out: `
 17      exists    port/red/vm1  10.0.0.11 fd00:10::b fa:16:3e:6c:01:0b
 18      created   port/red/vm1  10.0.0.11 fd00:10::b fa:16:3e:6c:01:0b
-18      status    network/red/web  build, realised on h1; not yet on h3
+18      status    network/red/web  being built, realised on h1; not yet on h3
 19      deleted   port/red/vm1  10.0.0.11 fd00:10::b fa:16:3e:6c:01:0b
 `, err: "\nweft: enough\n"},
 		{name: "watch as json", args: "watch -o json", code: 1, server: &canned{changes: []*weftv1.WatchResponse{

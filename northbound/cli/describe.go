@@ -91,8 +91,13 @@ func (a *app) describeOne(r *weftv1.Resource, users []*weftv1.Resource) error {
 // state is "active, realised on h1, h2; not yet on h3".
 func state(r *weftv1.Resource) string {
 	word := phase(r)
-	if word == "-" {
+	switch word {
+	case "-":
 		word = "there"
+	case "build":
+		word = "being built"
+	case "error":
+		word = "in error"
 	}
 	realised := r.GetStatus().GetRealisedHosts()
 	done := map[string]bool{}

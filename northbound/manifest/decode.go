@@ -134,7 +134,7 @@ func (d *decoder) resource(n *yaml.Node) {
 		case spec.Descriptor().Fields().ByJSONName(key) != nil:
 			d.fail(at.Line, at.Value, "belongs under spec")
 		default:
-			d.fail(at.Line, at.Value, "unknown field%s", orList(at.Value, top()))
+			d.fail(at.Line, short(at.Value), "unknown field%s", orList(at.Value, top()))
 		}
 	})
 	if d.doc.Resource.Project == "" && !kind.Global {

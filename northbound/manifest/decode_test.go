@@ -139,6 +139,7 @@ func TestMistakes(t *testing.T) {
 		{"not text", "kind: \xff\xfe", "f: is not valid YAML: is not text in UTF-8"},
 		{"status", "kind: Project\nname: x\nstatus: {phase: GOOD}", `f:3: project/x: status.phase: must be one of UNSPECIFIED, PENDING, BUILD, ACTIVE, DOWN, ERROR, not "GOOD"`},
 		{"time", "kind: Project\nname: x\ncreated: today", `f:3: project/x: created: must be a time such as 2026-01-31T12:00:00Z, not "today"`},
+		{"escapes", "kind: Project\nname: x\n\"\\e[31m\": red", "f:3: project/x: \ufffd[31m: unknown field; there are created, description, kind, labels, name, project, revision, spec, status, uid, updated"},
 		{"oneof", "kind: Project\nname: x\nstatus: {port: {}, network: {}}", `f:3: project/x: status.network: excludes port, which is given too`},
 		{"all of them", "kind: Prt\n---\n" + port + "x: 1\n  y: 2", "f:1: kind: there is no kind \"Prt\"; did you mean Port?\n" +
 			"f:7: port/red/vm1: spec.x: unknown field; there are adminStateUp, allowedAddressPairs, deviceId, deviceOwner, fixedIps, macAddress, network, noFixedIps, portSecurityEnabled\n" +

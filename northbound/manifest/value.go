@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -277,15 +278,20 @@ func describe(n *yaml.Node) string {
 	return fmt.Sprintf("%q", short(n.Value))
 }
 
-// short cuts what is too long for a message.
+// short makes a text of the input fit for a message on a terminal: not too long, and nothing but what can be seen.
 func short(s string) string {
 	const most = 60
-	if len(s) <= most {
-		return s
+	if len(s) > most {
+		cut := most
+		for !utf8.RuneStart(s[cut]) {
+			cut--
+		}
+		s = s[:cut] + "…"
 	}
-	cut := most
-	for !utf8.RuneStart(s[cut]) {
-		cut--
-	}
-	return s[:cut] + "…"
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return utf8.RuneError
+	}, s)
 }
