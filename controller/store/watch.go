@@ -53,6 +53,7 @@ type watch struct {
 func (w *watch) run(parent context.Context, key string) error {
 	ctx, cancel := context.WithCancel(parent)
 	defer cancel()
+	defer context.AfterFunc(w.store.life, cancel)()
 	// Without a leader events stop in silence; with this the watch is cancelled and loaded again elsewhere.
 	events := w.store.cli.Watch(clientv3.WithRequireLeader(ctx), key, clientv3.WithPrefix(),
 		clientv3.WithRev(w.from), clientv3.WithProgressNotify())
