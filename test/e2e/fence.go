@@ -33,6 +33,14 @@ func newNonce() []byte {
 // Deliver sends the frames of all cases and demands that each arrives where it must and nowhere else.
 func (c *Cloud) Deliver(cases ...Case) {
 	c.T.Helper()
+	for _, err := range c.misdelivered(cases) {
+		c.T.Error(err)
+	}
+}
+
+// misdelivered sends the frames of all cases and says which did not arrive just where they must.
+func (c *Cloud) misdelivered(cases []Case) []error {
+	c.T.Helper()
 	// Before the first frame, so that every host knows the link-layer address of every other host's tunnel.
 	c.fence()
 	captures := c.capture()
@@ -54,12 +62,14 @@ func (c *Cloud) Deliver(cases ...Case) {
 		}
 		seen[e] = packets
 	}
+	var errs []error
 	for i, one := range cases {
 		want, got := names(one.To), names(witnesses(seen, nonces[i]))
 		if want != got {
-			c.T.Errorf("%s: arrived at [%s], and must at [%s]", one.Name, got, want)
+			errs = append(errs, fmt.Errorf("%s: arrived at [%s], and must at [%s]", one.Name, got, want))
 		}
 	}
+	return errs
 }
 
 // capture records on every endpoint.
