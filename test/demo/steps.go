@@ -1,10 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -40,6 +42,11 @@ func run(ctx context.Context, p *printer, o options) (err error) {
 	d := &demo{printer: p, opts: o}
 	start := time.Now()
 	d.say("%s  Two tenants with the same addresses share three Open vSwitch hosts, and never meet.", p.paint(bold, "Weft."))
+	for _, program := range []string{"weftd", "weft"} {
+		if _, err := os.Stat(filepath.Join(o.bin, program)); err != nil {
+			return fmt.Errorf("%w: run \"make build\" first, or \"make demo\", which does", err)
+		}
+	}
 	if err := sweep(p, o.keep); err != nil {
 		return err
 	}
@@ -85,13 +92,14 @@ func (d *demo) hosts(ctx context.Context) error {
 			return err
 		}
 		var machines []string
-		for _, e := range lab.Endpoints() {
+		for _, e := range d.machines() {
 			if e.Host() == h {
 				machines = append(machines, fmt.Sprintf("%s (%s)", e.Name(), e.IPv4()))
 			}
 		}
 		first, _, _ := strings.Cut(version, "\n")
-		d.say("  %s  tunnel address %-10s  %s  machines %s", d.paint(bold, h.Name()), h.TunnelIP(), strings.TrimPrefix(first, "ovs-vswitchd "), strings.Join(machines, ", "))
+		d.say("  %s  tunnel address %s  Open vSwitch %s  machines %s", d.paint(bold, h.Name()), h.TunnelIP(),
+			first[strings.LastIndexByte(first, ' ')+1:], strings.Join(machines, ", "))
 	}
 	d.say("\nup after %s", span(time.Since(start)))
 	return nil
@@ -149,7 +157,7 @@ func (d *demo) tenants(ctx context.Context) error {
 		return err
 	}
 	d.say("\nThe machines start: a hypervisor puts their interfaces on br-int and says which port each is, such as\n")
-	first := d.lab.Endpoints()[0]
+	first := d.machines()[0]
 	d.command(first.Host().Name()+"#", fmt.Sprintf("ovs-vsctl add-port br-int %s -- set Interface %s external_ids:iface-id=%s", first.Port(), first.Port(), first.IfaceID()))
 	start := time.Now()
 	if err := d.lab.Plug(ctx); err != nil {
@@ -172,6 +180,15 @@ func (d *demo) tenants(ctx context.Context) error {
 	return nil
 }
 
+// machines are the endpoints, red's first.
+func (d *demo) machines() []*netlab.Endpoint {
+	all := d.lab.Endpoints()
+	slices.SortFunc(all, func(a, b *netlab.Endpoint) int {
+		return cmp.Or(-strings.Compare(tenant(a), tenant(b)), strings.Compare(a.Name(), b.Name()))
+	})
+	return all
+}
+
 // tenant is the owner of an endpoint.
 func tenant(e *netlab.Endpoint) string {
 	name, _, _ := strings.Cut(e.IfaceID(), "/")
@@ -183,8 +200,7 @@ func (d *demo) matrix(context.Context) error {
 	d.say("Every machine pings every other one. A ping counts when the machine that was meant has seen the request and the sender got\n" +
 		"the answer; where it must not arrive, it is repeated for half a second and looked for. As 10.0.0.12 is the address of red's\n" +
 		"vm2 and of blue's, the same ping reaches a different machine depending on who sends it.\n")
-	all := d.lab.Endpoints()
-	slices.SortStableFunc(all, func(a, b *netlab.Endpoint) int { return -strings.Compare(tenant(a), tenant(b)) })
+	all := d.machines()
 	var probes []netlab.Probe
 	expect := func(from, to *netlab.Endpoint) netlab.Reach {
 		if tenant(from) == tenant(to) {
