@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -94,7 +95,8 @@ func (a *app) deleteRefs(ctx context.Context, c *client.Client, refs []*weftv1.R
 		}
 		a.refused(refused)
 		hint := ""
-		if errors.Is(err, client.ErrPrecondition) && !opt.cascade {
+		inUse := func(v client.Violation) bool { return v.Type == "IN_USE" }
+		if slices.ContainsFunc(refused.Violations, inUse) {
 			hint = "; --cascade deletes what refers to it as well"
 		}
 		fmt.Fprintf(a.err, "nothing was deleted%s\n", hint)

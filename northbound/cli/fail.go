@@ -112,7 +112,11 @@ func place(docs []*manifest.Document, violations []client.Violation) (manifest.E
 			rest = append(rest, v)
 			continue
 		}
-		placed = append(placed, &manifest.Error{File: d.File, Line: d.Line(v.Field), Resource: v.Resource, Field: v.Field, Message: v.Message})
+		e := &manifest.Error{File: d.File, Line: d.Line(v.Field), Resource: v.Resource, Field: v.Field, Message: v.Message}
+		if v.Field == "" && strings.HasPrefix(v.Message, v.Resource) {
+			e.Resource = "" // the message names it itself
+		}
+		placed = append(placed, e)
 	}
 	return placed, rest
 }

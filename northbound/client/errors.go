@@ -86,10 +86,15 @@ type Violation struct {
 	Field string
 	// Message is what is wrong.
 	Message string
+	// Type is that of a violated precondition: "IN_USE", "REVISION"; empty: the field is wrong.
+	Type string
 }
 
 // String is the violation as a sentence.
 func (v Violation) String() string {
+	if v.Resource != "" && strings.HasPrefix(v.Message, v.Resource) {
+		return v.Message // which names the resource itself
+	}
 	var parts []string
 	for _, part := range []string{v.Resource, v.Field, v.Message} {
 		if part != "" {
@@ -134,11 +139,11 @@ func (e *Error) add(detail any) {
 			if !ok && !strings.Contains(resource, "/") {
 				resource, field = "", resource
 			}
-			e.Violations = append(e.Violations, Violation{resource, field, v.GetDescription()})
+			e.Violations = append(e.Violations, Violation{Resource: resource, Field: field, Message: v.GetDescription()})
 		}
 	case *errdetails.PreconditionFailure:
 		for _, v := range d.GetViolations() {
-			e.Violations = append(e.Violations, Violation{Resource: v.GetSubject(), Message: v.GetDescription()})
+			e.Violations = append(e.Violations, Violation{Resource: v.GetSubject(), Message: v.GetDescription(), Type: v.GetType()})
 		}
 	case *errdetails.ErrorInfo:
 		e.Reason = d.GetReason()
