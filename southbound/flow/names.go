@@ -110,11 +110,11 @@ var portNames = map[uint32]string{
 }
 
 var (
-	ctStateNames  = []string{"new", "est", "rel", "rpl", "inv", "trk", "snat", "dnat"}
-	tcpFlagNames  = []string{"fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr", "ns", "[200]", "[400]", "[800]"}
-	tunFlagNames  = []string{"oam"}
-	hashNames     = []string{"eth_src", "symmetric_l4", "symmetric_l3l4", "symmetric_l3l4+udp", "nw_src", "nw_dst", "symmetric_l3"}
-	mpNames       = []string{"modulo_n", "hash_threshold", "hrw", "iter_hash"}
-	bundleNames   = []string{"active_backup", "hrw"}
-	reasonNames   = []string{"no_match", "action", "invalid_ttl", "action_set", "group", "packet_out"}
+	ctStateNames = []string{"new", "est", "rel", "rpl", "inv", "trk", "snat", "dnat"}
+	tcpFlagNames = []string{"fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr", "ns", "[200]", "[400]", "[800]"}
+	tunFlagNames = []string{"oam"}
+	hashNames    = []string{"eth_src", "symmetric_l4", "symmetric_l3l4", "symmetric_l3l4+udp", "nw_src", "nw_dst", "symmetric_l3"}
+	mpNames      = []string{"modulo_n", "hash_threshold", "hrw", "iter_hash"}
+	bundleNames  = []string{"active_backup", "hrw"}
+	reasonNames  = []string{"no_match", "action", "invalid_ttl", "action_set", "group", "packet_out"}
 )

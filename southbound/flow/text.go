@@ -1,6 +1,9 @@
 package flow
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // Names says what people call the numbers in flows. Nil functions and maps leave the numbers.
 type Names struct {
@@ -298,4 +301,10 @@ func (f Field) String() string {
 	p := printer{}
 	p.field(f)
 	return string(p.b)
+}
+
+// String returns the key as Flow.String writes it, without actions.
+func (k Key) String() string {
+	s := Flow{Key: k}.String()
+	return strings.TrimSuffix(strings.TrimSuffix(s, "actions=drop"), " ")
 }
