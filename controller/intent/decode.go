@@ -1,0 +1,87 @@
+package intent
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+
+	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
+	"github.com/weft-sdn/weft/southbound/flow"
+)
+
+// NetworkRow returns the row of a stored network.
+func NetworkRow(res *weftv1.Resource) (Network, error) {
+	spec, status := res.GetNetworkSpec(), res.GetStatus().GetNetwork()
+	if spec == nil || status.GetTag() == 0 {
+		return Network{}, fmt.Errorf("%s: the stored record has no spec, or nothing was allocated for it", KeyOf(res))
+	}
+	return Network{
+		Key:  KeyOf(res),
+		Type: status.GetType(),
+		Tag:  status.GetTag(),
+		ID:   status.GetSegmentationId(),
+		Up:   spec.AdminStateUp == nil || spec.GetAdminStateUp(),
+	}, nil
+}
+
+// PortRow returns the row of a stored port.
+func PortRow(res *weftv1.Resource) (Port, error) {
+	key, spec, status := KeyOf(res), res.GetPortSpec(), res.GetStatus().GetPort()
+	if spec == nil {
+		return Port{}, fmt.Errorf("%s: the stored record has no spec", key)
+	}
+	mac, err := parseMAC(status.GetMacAddress())
+	if err != nil {
+		return Port{}, fmt.Errorf("%s: %w", key, err)
+	}
+	p := Port{
+		Key: key, UID: res.GetUid(), MAC: mac,
+		Network: Reference(KindNetwork, res.GetProject(), spec.GetNetwork()),
+		Secure:  defaulted(spec.PortSecurityEnabled, true),
+		Up:      defaulted(spec.AdminStateUp, true),
+	}
+	for _, f := range status.GetFixedIps() {
+		ip, err := netip.ParseAddr(f.GetIp())
+		if err != nil {
+			return Port{}, fmt.Errorf("%s: %w", key, err)
+		}
+		p.IPs = append(p.IPs, ip)
+	}
+	for _, a := range spec.GetAllowedAddressPairs() {
+		pair := Pair{MAC: mac}
+		if pair.Prefix, err = parseBlock(a.GetIp()); err != nil {
+			return Port{}, fmt.Errorf("%s: %w", key, err)
+		}
+		if a.GetMac() != "" {
+			if pair.MAC, err = parseMAC(a.GetMac()); err != nil {
+				return Port{}, fmt.Errorf("%s: %w", key, err)
+			}
+		}
+		p.Pairs = append(p.Pairs, pair)
+	}
+	return p, nil
+}
+
+func defaulted(given *bool, otherwise bool) bool {
+	if given == nil {
+		return otherwise
+	}
+	return *given
+}
+
+func parseMAC(s string) (flow.MACAddr, error) {
+	hw, err := net.ParseMAC(s)
+	if err != nil || len(hw) != 6 {
+		return flow.MACAddr{}, fmt.Errorf("%q is not a MAC address", s)
+	}
+	return flow.MACAddr(hw), nil
+}
+
+// parseBlock reads an address, or a CIDR whose host bits it clears.
+func parseBlock(s string) (netip.Prefix, error) {
+	if ip, err := netip.ParseAddr(s); err == nil {
+		return netip.PrefixFrom(ip, ip.BitLen()), nil
+	}
+	p, err := netip.ParsePrefix(s)
+	return p.Masked(), err
+}

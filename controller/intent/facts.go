@@ -1,0 +1,140 @@
+package intent
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/weft-sdn/weft/controller/alloc"
+	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
+	"github.com/weft-sdn/weft/southbound/flow"
+)
+
+// record is a resource as stored, with the facts that the indexes hold of it.
+//
+// Invariant: once a record is committed, neither it nor its resource changes.
+type record struct {
+	key     Key
+	res     *weftv1.Resource // nil when what is stored cannot be read
+	rev     int64            // of the store, that wrote it; 0 until committed
+	created int64            // the one that made it
+	facts   any              // *networkFacts, *subnetFacts …; nil where there is nothing to index
+}
+
+// networkFacts is what must stay unique of a network.
+type networkFacts struct {
+	typ     string
+	id, tag alloc.ID
+	mtu     uint32
+	shared  bool
+}
+
+// subnetFacts is a subnet with its defaults filled in.
+type subnetFacts struct {
+	network Key
+	block   netip.Prefix
+	gateway netip.Addr // zero: none
+	pools   []alloc.Range[netip.Addr]
+}
+
+// portFacts is what a port holds of its network.
+type portFacts struct {
+	network Key
+	mac     flow.MACAddr
+	ips     []claim
+}
+
+// claim is an address that a port holds.
+type claim struct {
+	subnet    Key
+	ip        netip.Addr
+	allocated bool // it was chosen by us, not by the spec
+}
+
+// rangeFacts is what a segment range covers.
+type rangeFacts struct {
+	typ string
+	ids alloc.Range[alloc.ID]
+}
+
+// hostFacts is what must stay unique of a host.
+type hostFacts struct{ tunnel netip.Addr }
+
+// newRecord makes the record of a stored resource. It fails for a resource that this version would not have stored.
+func newRecord(key Key, res *weftv1.Resource, rev int64) (*record, error) {
+	if KeyOf(res) != key || specKind(res) != key.Kind {
+		return nil, fmt.Errorf("what is stored says that it is %s with the spec of a %q", KeyOf(res), specKind(res))
+	}
+	facts, err := factsOf(key, res)
+	if err != nil {
+		return nil, err
+	}
+	return &record{key: key, res: res, rev: rev, facts: facts}, nil
+}
+
+// factsOf reads the facts of a resource from its spec and from what its status says was allocated.
+func factsOf(key Key, res *weftv1.Resource) (any, error) {
+	switch key.Kind {
+	case KindNetwork:
+		s := res.GetStatus().GetNetwork()
+		if _, ok := encapsulationOf(s.GetType()); !ok || s.GetSegmentationId() == 0 || s.GetTag() == 0 {
+			return nil, fmt.Errorf("a network of type %q with id %d and tag %d", s.GetType(), s.GetSegmentationId(), s.GetTag())
+		}
+		return &networkFacts{s.GetType(), alloc.ID(s.GetSegmentationId()), alloc.ID(s.GetTag()), s.GetMtu(), res.GetNetworkSpec().GetShared()}, nil
+	case KindSubnet:
+		return subnetFactsOf(key, res)
+	case KindPort:
+		return portFactsOf(key, res)
+	case KindSegmentRange:
+		s := res.GetSegmentRangeSpec()
+		return &rangeFacts{s.GetNetworkType(), alloc.Range[alloc.ID]{First: alloc.ID(s.GetMinimum()), Last: alloc.ID(s.GetMaximum())}}, nil
+	case KindHost:
+		if s := res.GetHostSpec().GetTunnelIp(); s != "" {
+			ip, err := parseIP(s)
+			return &hostFacts{ip}, err
+		}
+	}
+	return nil, nil
+}
+
+func subnetFactsOf(key Key, res *weftv1.Resource) (*subnetFacts, error) {
+	f := &subnetFacts{network: Reference(KindNetwork, key.Project, res.GetSubnetSpec().GetNetwork())}
+	var err error
+	if f.block, err = parseCIDR(res.GetSubnetSpec().GetCidr()); err != nil {
+		return nil, err
+	}
+	if g := res.GetStatus().GetSubnet().GetGatewayIp(); g != "" {
+		if f.gateway, err = parseIP(g); err != nil {
+			return nil, err
+		}
+	}
+	for _, p := range res.GetStatus().GetSubnet().GetAllocationPools() {
+		first, err := parseIP(p.GetStart())
+		if err != nil {
+			return nil, err
+		}
+		last, err := parseIP(p.GetEnd())
+		if err != nil {
+			return nil, err
+		}
+		f.pools = append(f.pools, alloc.Range[netip.Addr]{First: first, Last: last})
+	}
+	return f, nil
+}
+
+func portFactsOf(key Key, res *weftv1.Resource) (*portFacts, error) {
+	spec, status := res.GetPortSpec(), res.GetStatus().GetPort()
+	f := &portFacts{network: Reference(KindNetwork, key.Project, spec.GetNetwork())}
+	var err error
+	if f.mac, err = parseUnicastMAC(status.GetMacAddress()); err != nil {
+		return nil, err
+	}
+	for i, s := range status.GetFixedIps() {
+		ip, err := parseIP(s.GetIp())
+		if err != nil {
+			return nil, err
+		}
+		given := i < len(spec.GetFixedIps()) && spec.GetFixedIps()[i].GetIp() != ""
+		f.ips = append(f.ips, claim{Reference(KindSubnet, key.Project, s.GetSubnet()), ip, !given})
+	}
+	return f, nil
+}

@@ -1,0 +1,131 @@
+package intent
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/weft-sdn/weft/southbound/flow"
+)
+
+// The rows that apps read. They are small typed copies of what the store holds and of what hosts report, with defaults
+// filled in and references resolved to keys; rows are values and are never changed in place.
+
+// Network is a network as apps see it.
+type Network struct {
+	Key  Key
+	Type string // of the tunnel: "vxlan", "geneve", "gre"
+	Tag  uint32 // its number in the flow tables
+	ID   uint32 // its id on the wire
+	Up   bool   // administratively
+}
+
+// Equal tells whether two rows are the same.
+func (n Network) Equal(o Network) bool { return n == o }
+
+// Port is a port as apps see it.
+type Port struct {
+	Key     Key
+	UID     string
+	Network Key
+	MAC     flow.MACAddr
+	IPs     []netip.Addr // fixed addresses, in the order of the spec
+	Pairs   []Pair       // other addresses that it may send from
+	Secure  bool         // it may send only from its own addresses and pairs
+	Up      bool         // administratively
+}
+
+// Pair is an address that a port may also send from.
+type Pair struct {
+	MAC    flow.MACAddr
+	Prefix netip.Prefix
+}
+
+// Equal tells whether two rows are the same.
+func (p Port) Equal(o Port) bool {
+	return p.Key == o.Key && p.UID == o.UID && p.Network == o.Network && p.MAC == o.MAC && p.Secure == o.Secure &&
+		p.Up == o.Up && slices.Equal(p.IPs, o.IPs) && slices.Equal(p.Pairs, o.Pairs)
+}
+
+// Host is a host as apps see it: what is configured, over what it says of itself.
+type Host struct {
+	Name     string     // its system-id
+	TunnelIP netip.Addr // zero: not known yet
+	Up       bool       // administratively
+}
+
+// Equal tells whether two rows are the same.
+func (h Host) Equal(o Host) bool { return h == o }
+
+// InterfaceKey names an interface of a host.
+type InterfaceKey struct{ Host, Name string }
+
+// String returns "interface/host/name".
+func (k InterfaceKey) String() string { return "interface/" + k.Host + "/" + k.Name }
+
+// Interface is an interface of a host's integration bridge that carries an iface-id.
+type Interface struct {
+	Key     InterfaceKey
+	IfaceID string
+	OFPort  uint32 // 0: none yet
+	// Seq orders interfaces with the same iface-id by when they appeared: the newest has the port. It is an observed fact that
+	// is stored with the row, so that output still depends on rows only.
+	Seq uint64
+}
+
+// Equal tells whether two rows are the same.
+func (i Interface) Equal(o Interface) bool { return i == o }
+
+// Binding says on which host, and by which OpenFlow port, a port is plugged. Only ports that carry packets have one:
+// the port and its network are administratively up, and so is the host.
+type Binding struct {
+	Port      Key
+	Network   Key
+	Host      string
+	Interface string
+	OFPort    uint32
+}
+
+// Equal tells whether two rows are the same.
+func (b Binding) Equal(o Binding) bool { return b == o }
+
+// Site is a network's presence on a host: at least one of its ports is bound there.
+type Site struct {
+	Network Key
+	Host    string
+}
+
+// String returns "network/red/web on h1".
+func (s Site) String() string { return s.Network.String() + " on " + s.Host }
+
+// Site returns where the binding puts its network.
+func (b Binding) Site() Site { return Site{b.Network, b.Host} }
+
+// Shard returns the shard that the bound port belongs to.
+func (b Binding) Shard() Shard { return Shard{b.Site(), b.OFPort / shardSize} }
+
+// shardSize is how many OpenFlow port numbers share a shard. Switches number ports densely, so a shard that is in use holds
+// up to this many ports.
+const shardSize = 64
+
+// Shard is a part of a network's ports on one host.
+type Shard struct {
+	Site   Site
+	Number uint32
+}
+
+// String returns "network/red/web on h1, shard 2".
+func (s Shard) String() string { return fmt.Sprintf("%s, shard %d", s.Site, s.Number) }
+
+// Carried says that a host needs the tunnel of a type of network.
+type Carried struct{ Host, Type string }
+
+// String returns "vxlan on h1".
+func (c Carried) String() string { return c.Type + " on " + c.Host }
+
+// HostFact is what is configured for a host, over what it reports.
+type HostFact struct {
+	Name     string
+	TunnelIP netip.Addr
+	Up       bool
+}

@@ -1,0 +1,275 @@
+package intent
+
+import (
+	"net/netip"
+	"slices"
+
+	"github.com/weft-sdn/weft/controller/alloc"
+	"github.com/weft-sdn/weft/southbound/flow"
+)
+
+// state is every record with the indexes that validation needs. Only the writer of the catalog uses it.
+//
+// Invariant: each index is what replacing an empty state's records by these ones, in any order, makes of it. Where stored
+// records contradict each other (which no transaction allows), the first one keeps what both claim.
+type state struct {
+	records  map[Key]*record
+	members  map[string]map[Key]struct{} // resources of a project
+	networks map[Key]*networkState
+	subnets  map[Key]*subnetState
+	types    map[string]*typeState
+	tags     holders[alloc.ID]
+	tagged   alloc.IDs // the same
+	tunnels  map[netip.Addr]Key
+}
+
+// networkState is what belongs to a network, whether it exists or not.
+type networkState struct {
+	macs   map[flow.MACAddr]Key
+	ports  map[Key]struct{}
+	blocks []block // sorted by address
+}
+
+type block struct {
+	prefix netip.Prefix
+	subnet Key
+}
+
+// subnetState is who holds the addresses of a subnet, whether it exists or not.
+type subnetState struct {
+	ips       holders[netip.Addr]
+	taken     alloc.Addrs // the same
+	cursor    netip.Addr  // allocated last
+	cursorRev int64
+}
+
+// typeState is the ids of one type of network, and where they may come from.
+type typeState struct {
+	ids    holders[alloc.ID]
+	taken  alloc.IDs      // the same
+	ranges []segmentRange // sorted
+}
+
+type segmentRange struct {
+	ids alloc.Range[alloc.ID]
+	key Key
+}
+
+// holders is who holds each of some numbers or addresses.
+type holders[T comparable] map[T]Key
+
+// add gives n to key, unless another one has it.
+func (h holders[T]) add(n T, key Key, taken interface{ Add(T) bool }) {
+	if _, held := h[n]; !held {
+		h[n] = key
+		taken.Add(n)
+	}
+}
+
+// remove takes n away from key, if it has it.
+func (h holders[T]) remove(n T, key Key, taken interface{ Remove(T) bool }) {
+	if h[n] == key {
+		delete(h, n)
+		taken.Remove(n)
+	}
+}
+
+func newState() *state {
+	s := &state{
+		records: map[Key]*record{}, members: map[string]map[Key]struct{}{}, networks: map[Key]*networkState{},
+		subnets: map[Key]*subnetState{}, tags: holders[alloc.ID]{}, types: map[string]*typeState{}, tunnels: map[netip.Addr]Key{},
+	}
+	for _, t := range types() {
+		s.types[t] = &typeState{ids: holders[alloc.ID]{}}
+	}
+	return s
+}
+
+// replace puts a record in place of the one with its key; nil removes that. It returns what was there.
+func (s *state) replace(key Key, rec *record) *record {
+	old := s.records[key]
+	// The record first: what belongs to a subnet is forgotten with it, but not when it only changes.
+	if rec != nil {
+		s.records[key] = rec
+	} else {
+		delete(s.records, key)
+	}
+	if old != nil {
+		s.unindex(old)
+	}
+	if rec != nil {
+		s.index(rec)
+	}
+	return old
+}
+
+func (s *state) index(rec *record) {
+	if rec.key.Kind.Owned() {
+		m := s.members[rec.key.Project]
+		if m == nil {
+			m = map[Key]struct{}{}
+			s.members[rec.key.Project] = m
+		}
+		m[rec.key] = struct{}{}
+	}
+	switch f := rec.facts.(type) {
+	case *networkFacts:
+		t := s.types[f.typ]
+		t.ids.add(f.id, rec.key, &t.taken)
+		s.tags.add(f.tag, rec.key, &s.tagged)
+	case *subnetFacts:
+		n := s.network(f.network)
+		i, _ := n.find(f.block.Addr())
+		n.blocks = slices.Insert(n.blocks, i, block{f.block, rec.key})
+	case *portFacts:
+		s.indexPort(rec.key, f)
+	case *rangeFacts:
+		if t := s.types[f.typ]; t != nil {
+			i, _ := t.find(f.ids.First)
+			t.ranges = slices.Insert(t.ranges, i, segmentRange{f.ids, rec.key})
+		}
+	case *hostFacts:
+		if _, taken := s.tunnels[f.tunnel]; !taken {
+			s.tunnels[f.tunnel] = rec.key
+		}
+	}
+}
+
+func (s *state) indexPort(key Key, f *portFacts) {
+	n := s.network(f.network)
+	n.ports[key] = struct{}{}
+	if _, taken := n.macs[f.mac]; !taken && f.mac != (flow.MACAddr{}) {
+		n.macs[f.mac] = key
+	}
+	for _, c := range f.ips {
+		n := s.subnet(c.subnet)
+		n.ips.add(c.ip, key, &n.taken)
+	}
+}
+
+func (s *state) unindex(rec *record) {
+	if rec.key.Kind.Owned() {
+		m := s.members[rec.key.Project]
+		if delete(m, rec.key); len(m) == 0 {
+			delete(s.members, rec.key.Project)
+		}
+	}
+	switch f := rec.facts.(type) {
+	case *networkFacts:
+		t := s.types[f.typ]
+		t.ids.remove(f.id, rec.key, &t.taken)
+		s.tags.remove(f.tag, rec.key, &s.tagged)
+		s.trimNetwork(rec.key)
+	case *subnetFacts:
+		n := s.network(f.network)
+		n.blocks = slices.DeleteFunc(n.blocks, func(b block) bool { return b.subnet == rec.key })
+		s.trimNetwork(f.network)
+		s.trimSubnet(rec.key)
+	case *portFacts:
+		s.unindexPort(rec.key, f)
+	case *rangeFacts:
+		if t := s.types[f.typ]; t != nil {
+			t.ranges = slices.DeleteFunc(t.ranges, func(r segmentRange) bool { return r.key == rec.key })
+		}
+	case *hostFacts:
+		if s.tunnels[f.tunnel] == rec.key {
+			delete(s.tunnels, f.tunnel)
+		}
+	}
+}
+
+func (s *state) unindexPort(key Key, f *portFacts) {
+	n := s.network(f.network)
+	delete(n.ports, key)
+	if n.macs[f.mac] == key {
+		delete(n.macs, f.mac)
+	}
+	s.trimNetwork(f.network)
+	for _, c := range f.ips {
+		n := s.subnet(c.subnet)
+		n.ips.remove(c.ip, key, &n.taken)
+		s.trimSubnet(c.subnet)
+	}
+}
+
+// network returns what belongs to a network; trimNetwork forgets it when that is nothing.
+func (s *state) network(key Key) *networkState {
+	n := s.networks[key]
+	if n == nil {
+		n = &networkState{macs: map[flow.MACAddr]Key{}, ports: map[Key]struct{}{}}
+		s.networks[key] = n
+	}
+	return n
+}
+
+func (s *state) trimNetwork(key Key) {
+	if n := s.networks[key]; n != nil && len(n.ports) == 0 && len(n.blocks) == 0 {
+		delete(s.networks, key)
+	}
+}
+
+// subnet returns who holds the addresses of a subnet; trimSubnet forgets that when the subnet is gone and nobody does.
+func (s *state) subnet(key Key) *subnetState {
+	n := s.subnets[key]
+	if n == nil {
+		n = &subnetState{ips: holders[netip.Addr]{}}
+		s.subnets[key] = n
+	}
+	return n
+}
+
+func (s *state) trimSubnet(key Key) {
+	n := s.subnets[key]
+	if _, exists := s.records[key]; n != nil && len(n.ips) == 0 && !exists {
+		delete(s.subnets, key)
+	}
+}
+
+// find returns the place of the first block at or after an address, and whether one begins there.
+func (n *networkState) find(ip netip.Addr) (int, bool) {
+	return slices.BinarySearchFunc(n.blocks, ip, func(b block, ip netip.Addr) int { return b.prefix.Addr().Compare(ip) })
+}
+
+// overlapping returns the subnet of the network whose block shares an address with p. Blocks of a network do not overlap,
+// so it is the one that begins at or after p, or the one before that.
+func (n *networkState) overlapping(p netip.Prefix) (block, bool) {
+	i, _ := n.find(p.Addr())
+	if i < len(n.blocks) && n.blocks[i].prefix.Overlaps(p) {
+		return n.blocks[i], true
+	}
+	if i > 0 && n.blocks[i-1].prefix.Overlaps(p) {
+		return n.blocks[i-1], true
+	}
+	return block{}, false
+}
+
+// find returns the place of the first range at or after an id.
+func (t *typeState) find(id alloc.ID) (int, bool) {
+	return slices.BinarySearchFunc(t.ranges, id, func(r segmentRange, id alloc.ID) int { return r.ids.First.Compare(id) })
+}
+
+// pools returns where ids of the type are allocated from.
+func (t *typeState) pools() []alloc.Range[alloc.ID] {
+	if len(t.ranges) == 0 {
+		return builtinRange
+	}
+	pools := make([]alloc.Range[alloc.ID], len(t.ranges))
+	for i, r := range t.ranges {
+		pools[i] = r.ids
+	}
+	return pools
+}
+
+// noteCursors remembers the addresses that a port was allocated when it was made, so that the next ones follow them.
+func (s *state) noteCursors(rec *record) {
+	f, ok := rec.facts.(*portFacts)
+	if !ok {
+		return
+	}
+	for _, c := range f.ips {
+		n := s.subnets[c.subnet]
+		if c.allocated && n != nil && (rec.created > n.cursorRev || rec.created == n.cursorRev && n.cursor.Less(c.ip)) {
+			n.cursor, n.cursorRev = c.ip, rec.created
+		}
+	}
+}

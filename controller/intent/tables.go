@@ -1,0 +1,84 @@
+package intent
+
+import (
+	"net/netip"
+
+	"github.com/weft-sdn/weft/controller/table"
+)
+
+// Tables are the rows that apps read: what the store holds, what hosts report, and what apps/binding derives from both.
+type Tables struct {
+	DB *table.DB
+
+	// Written from the store and from what hosts report.
+	Networks   *table.Table[Key, Network]
+	Ports      *table.Table[Key, Port]
+	HostFacts  *table.Table[string, HostFact]
+	Interfaces *table.Table[InterfaceKey, Interface]
+
+	// Derived by apps/binding.
+	Hosts    *table.Table[string, Host]
+	Bindings *table.Table[Key, Binding]
+	Sites    *table.Table[Site, Site]
+	Shards   *table.Table[Shard, Shard]
+	Carried  *table.Table[Carried, Carried]
+
+	InterfacesByID  *table.Index[string, InterfaceKey, Interface] // by iface-id
+	HostsByTunnelIP *table.Set[netip.Addr, string]                // hosts that claim an address
+	SitesOf         *table.Set[Key, string]                       // hosts that have a network
+	ShardsAt        *table.Set[Site, uint32]                      // shards of a network's ports on a host
+	BoundIn         *table.Index[Shard, Key, Binding]             // ports of a shard
+	BoundTo         *table.Index[string, Key, Binding]            // ports of a host
+	Open            *table.Set[Key, bool]                         // networks with a port that may send from any MAC address
+}
+
+// NewTables makes the tables, empty.
+func NewTables() *Tables {
+	db := table.NewDB()
+	t := &Tables{
+		DB:         db,
+		Networks:   table.New(db, "network", func(n Network) Key { return n.Key }),
+		Ports:      table.New(db, "port", func(p Port) Key { return p.Key }),
+		HostFacts:  table.New(db, "hostfact", func(h HostFact) string { return h.Name }),
+		Interfaces: table.New(db, "interface", func(i Interface) InterfaceKey { return i.Key }),
+		Hosts:      table.New(db, "host", func(h Host) string { return h.Name }),
+		Bindings:   table.New(db, "binding", func(b Binding) Key { return b.Port }),
+		Sites:      table.New(db, "site", func(s Site) Site { return s }),
+		Shards:     table.New(db, "shard", func(s Shard) Shard { return s }),
+		Carried:    table.New(db, "carried", func(c Carried) Carried { return c }),
+	}
+	t.HostFacts.TextFunc(func(name string) string { return "host/" + name })
+	t.InterfacesByID = table.NewIndex(t.Interfaces, "interfaces with iface-id", func(i Interface, add func(string)) {
+		if i.IfaceID != "" {
+			add(i.IfaceID)
+		}
+	})
+	t.HostsByTunnelIP = table.NewSet(t.HostFacts, "hosts with tunnel address", func(h HostFact, add func(netip.Addr, string)) {
+		if h.TunnelIP.IsValid() {
+			add(h.TunnelIP, h.Name)
+		}
+	})
+	t.SitesOf = table.NewSet(t.Sites, "hosts of", func(s Site, add func(Key, string)) { add(s.Network, s.Host) })
+	t.ShardsAt = table.NewSet(t.Shards, "shards of", func(s Shard, add func(Site, uint32)) { add(s.Site, s.Number) })
+	t.BoundIn = table.NewIndex(t.Bindings, "ports of", func(b Binding, add func(Shard)) { add(b.Shard()) })
+	t.BoundTo = table.NewIndex(t.Bindings, "ports on host", func(b Binding, add func(string)) { add(b.Host) })
+	t.Open = table.NewSet(t.Ports, "open ports of", func(p Port, add func(Key, bool)) {
+		if p.open() {
+			add(p.Network, true)
+		}
+	})
+	return t
+}
+
+// open tells whether frames from MAC addresses that the port does not own may come from it.
+func (p Port) open() bool {
+	if !p.Secure {
+		return true
+	}
+	for _, pair := range p.Pairs {
+		if pair.MAC != p.MAC {
+			return true
+		}
+	}
+	return false
+}
