@@ -1,0 +1,30 @@
+// Package sim is an Open vSwitch host in memory: a switch that runs packets through its tables and speaks OpenFlow, and a database
+// that speaks OVSDB, light enough for a thousand of them in one process.
+//
+//	NewSwitch → SetPort, Apply → Inject → Result: outputs, drops, and which flows were met
+//	NewFabric → Add, Attach → Send → Journey: where a frame of an endpoint arrives, across tunnels
+//	NewHost → Run: dials the controller's OVSDB port, becomes what it is told to, connects its switch to the controller
+//
+// # What is modelled
+//
+// Tables 0 to 253 with priorities, masks and conjunctive matches; registers, metadata, the stack; Ethernet, one VLAN tag, ARP, IPv4,
+// IPv6 with extension headers, fragments, TCP, UDP, SCTP, ICMP, neighbour discovery, with their checksums; set_field, load, move,
+// push, pop, VLAN push and pop, dec_ttl, output, output to a register's port, resubmit, goto, clone, exit, groups of all types,
+// meters, check_pkt_larger, tunnel metadata, messages to the controller; connection tracking with zones, marks, labels, and the
+// states new, est, rpl and inv.
+//
+// # What is not
+//
+// A flow that asks for something else (address translation, learn, MPLS, encap, NORMAL, the action set, a second VLAN tag …) is refused
+// when it is added with an error that wraps ErrNotModelled: what is installed is carried out. Connection tracking keeps no time and
+// does not look at TCP sequence numbers. Which bucket of a select group is chosen differs from Open vSwitch. Flows do not time out.
+//
+// # How it is known to be right
+//
+// Generated flows and packets are given to a real ovs-vswitchd and to a Switch, and what leaves their ports is compared byte for
+// byte; ovs-ofctl is run against the wire side.
+//
+// # Goroutines
+//
+// Switch and Fabric have none. Serve and Run use the caller's, and a writer's; both have ended when they return.
+package sim
