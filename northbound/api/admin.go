@@ -27,7 +27,7 @@ type admin struct {
 func (a *admin) GetInfo(context.Context, *weftv1.GetInfoRequest) (*weftv1.GetInfoResponse, error) {
 	info := &weftv1.GetInfoResponse{}
 	if a.s.cfg.Info != nil {
-		info = proto.CloneOf(a.s.cfg.Info())
+		proto.Merge(info, a.s.cfg.Info())
 	}
 	if info.GetVersion() == "" {
 		info.Version = a.s.cfg.Version

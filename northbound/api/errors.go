@@ -11,6 +11,7 @@ import (
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/protoadapt"
 	"google.golang.org/protobuf/types/known/durationpb"
 
@@ -70,12 +71,12 @@ func storeStatus(err error) *status.Status {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return status.FromContextError(err)
 	}
-	return status.New(codes.Internal, err.Error())
+	return status.New(codes.Internal, clip(err.Error()))
 }
 
 // with is a status with details.
 func with(code codes.Code, message string, details ...protoadapt.MessageV1) *status.Status {
-	st := status.New(code, message)
+	st := status.New(code, clip(message))
 	// Details are refused only with code OK, or when they cannot be encoded, which these can.
 	if detailed, err := st.WithDetails(details...); err == nil {
 		return detailed
@@ -99,13 +100,14 @@ func invalidStatus(e *intent.InvalidError) *status.Status {
 	bad := &errdetails.BadRequest{}
 	for _, v := range e.Violations {
 		field := v.Field
-		if v.Key != "" {
-			field = strings.TrimSuffix(v.Key+": "+field, ": ")
+		if v.Key != (intent.Key{}) {
+			field = strings.TrimSuffix(v.Key.String()+": "+field, ": ")
 		}
 		bad.FieldViolations = append(bad.FieldViolations, &errdetails.BadRequest_FieldViolation{
-			Field: field, Description: v.Message, Reason: string(v.Reason),
+			Field: clip(field), Description: clip(v.Message), Reason: string(v.Reason),
 		})
 	}
+	bad.FieldViolations = fit(bad.FieldViolations)
 	code := codes.InvalidArgument
 	if e.Exhausted() {
 		code = codes.ResourceExhausted
@@ -115,47 +117,77 @@ func invalidStatus(e *intent.InvalidError) *status.Status {
 
 func conflictStatus(e *intent.ConflictError) *status.Status {
 	failure := &errdetails.PreconditionFailure{}
-	for _, c := range e.Mismatches {
-		failure.Violations = append(failure.Violations, &errdetails.PreconditionFailure_Violation{
-			Type: "REVISION", Subject: c.Key.String(), Description: c.String(),
-		})
+	for _, m := range e.Mismatches {
+		failure.Violations = append(failure.Violations, violation("REVISION", m.Key, m.String()))
 	}
+	failure.Violations = fit(failure.Violations)
 	return with(codes.Aborted, e.Error(), failure)
 }
 
 func inUseStatus(e *intent.InUseError) *status.Status {
 	failure := &errdetails.PreconditionFailure{}
 	for _, u := range e.Uses {
-		failure.Violations = append(failure.Violations, &errdetails.PreconditionFailure_Violation{
-			Type: "IN_USE", Subject: u.Key.String(), Description: u.String(),
-		})
+		failure.Violations = append(failure.Violations, violation("IN_USE", u.Key, u.String()))
 	}
+	failure.Violations = fit(failure.Violations)
 	return with(codes.FailedPrecondition, e.Error(), failure)
 }
 
+// violation tells what is wrong with a resource. The text may begin with its name, which the subject tells already.
+func violation(kind string, key intent.Key, text string) *errdetails.PreconditionFailure_Violation {
+	text = strings.TrimPrefix(text, key.String()+" ")
+	return &errdetails.PreconditionFailure_Violation{Type: kind, Subject: clip(key.String()), Description: clip(text)}
+}
+
 func missingStatus(e *intent.NotFoundError) *status.Status {
-	var details []protoadapt.MessageV1
-	for _, key := range e.Keys[:min(len(e.Keys), maxDetails)] {
-		details = append(details, &errdetails.ResourceInfo{
-			ResourceType: key.Ref().GetKind(), ResourceName: key.String(), Description: "does not exist",
+	infos := make([]*errdetails.ResourceInfo, 0, len(e.Keys))
+	for _, key := range e.Keys {
+		infos = append(infos, &errdetails.ResourceInfo{
+			ResourceType: string(key.Kind), ResourceName: clip(key.String()), Description: "does not exist",
 		})
+	}
+	var details []protoadapt.MessageV1
+	for _, info := range fit(infos) {
+		details = append(details, info)
 	}
 	return with(codes.NotFound, e.Error(), details...)
 }
 
-// maxDetails is how many resources a status names: it travels in headers, which are small.
-const maxDetails = 20
+// Limits of what a status says. It travels in headers, of which some clients (gRPC's C core, so Python's) take 8 KiB.
+const (
+	maxText    = 500     // bytes of one text
+	maxDetails = 4 << 10 // bytes of a list in the details
+)
+
+// clip shortens a text that may repeat what a caller sent.
+func clip(s string) string {
+	if len(s) <= maxText {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxText], "") + "…"
+}
+
+// fit returns as many of the first elements as a status can carry.
+func fit[M proto.Message](list []M) []M {
+	size := 0
+	for i, m := range list {
+		if size += proto.Size(m); i > 0 && size > maxDetails {
+			return list[:i]
+		}
+	}
+	return list
+}
 
 // badRequest is a request whose own fields are wrong, as opposed to those of a resource in it.
 type badRequest struct {
-	fields []*errdetails.BadRequest_FieldViolation // the first ones
+	fields []*errdetails.BadRequest_FieldViolation // the first 100
 	total  int
 }
 
 // add tells what is wrong with a field.
 func (e *badRequest) add(field, message string) {
-	if e.total++; len(e.fields) < maxDetails {
-		e.fields = append(e.fields, &errdetails.BadRequest_FieldViolation{Field: field, Description: message})
+	if e.total++; e.total <= 100 {
+		e.fields = append(e.fields, &errdetails.BadRequest_FieldViolation{Field: clip(field), Description: clip(message)})
 	}
 }
 
@@ -177,7 +209,7 @@ func (e *badRequest) Error() string {
 
 // GRPCStatus is the error as the API tells it.
 func (e *badRequest) GRPCStatus() *status.Status {
-	return with(codes.InvalidArgument, e.Error(), &errdetails.BadRequest{FieldViolations: e.fields})
+	return with(codes.InvalidArgument, e.Error(), &errdetails.BadRequest{FieldViolations: fit(e.fields)})
 }
 
 // badField is a request with one field that is wrong.

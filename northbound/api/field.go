@@ -10,7 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"github.com/weft-sdn/weft/northbound/manifest"
+	"github.com/weft-sdn/weft/controller/intent"
 	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
 )
 
@@ -31,7 +31,7 @@ type fieldPath struct {
 type matcher func(v protoreflect.Value) bool
 
 // newCondition reads a condition on resources of some kinds; nil: all.
-func newCondition(text string, kinds map[string]struct{}) (*condition, error) {
+func newCondition(text string, kinds map[intent.Kind]struct{}) (*condition, error) {
 	name, want, ok := strings.Cut(text, "=")
 	if !ok || name == "" {
 		return nil, fmt.Errorf("%q is no condition; write it as spec.network=web", text)
@@ -47,11 +47,14 @@ func newCondition(text string, kinds map[string]struct{}) (*condition, error) {
 		c.paths = []*fieldPath{p}
 		return c, nil
 	}
+	if rest == "" {
+		return nil, fmt.Errorf("%q: name a field of it, such as spec.network", text)
+	}
 	var failed error
 	for _, fd := range specs(root, kinds) {
 		p, err := newPath(fd.Message(), rest, want)
 		if err != nil {
-			if failed == nil || !errors.Is(err, errNoField) {
+			if !errors.Is(err, errNoField) {
 				failed = err
 			}
 			continue
@@ -59,21 +62,22 @@ func newCondition(text string, kinds map[string]struct{}) (*condition, error) {
 		p.steps = append([]protoreflect.FieldDescriptor{fd}, p.steps...)
 		c.paths = append(c.paths, p)
 	}
-	if len(c.paths) == 0 {
+	switch {
+	case len(c.paths) > 0:
+	case failed != nil:
 		return nil, fmt.Errorf("%q: %w", text, failed)
+	default:
+		return nil, fmt.Errorf("%q: %w %q in the spec", text, errNoField, rest)
 	}
 	return c, nil
 }
 
 // specs are the fields that hold the specs of some kinds; nil: all.
-func specs(root protoreflect.MessageDescriptor, kinds map[string]struct{}) []protoreflect.FieldDescriptor {
+func specs(root protoreflect.MessageDescriptor, kinds map[intent.Kind]struct{}) []protoreflect.FieldDescriptor {
 	fields := root.Oneofs().ByName("spec").Fields()
 	var out []protoreflect.FieldDescriptor
 	for i := range fields.Len() {
-		kind := strings.TrimSuffix(string(fields.Get(i).Message().Name()), "Spec")
-		if _, ok := manifest.KindOf(kind); !ok {
-			continue
-		}
+		kind := intent.Kind(strings.TrimSuffix(string(fields.Get(i).Message().Name()), "Spec"))
 		if _, wanted := kinds[kind]; wanted || kinds == nil {
 			out = append(out, fields.Get(i))
 		}
@@ -82,7 +86,7 @@ func specs(root protoreflect.MessageDescriptor, kinds map[string]struct{}) []pro
 }
 
 // errNoField is a path that leads nowhere.
-var errNoField = errors.New("there is no such field")
+var errNoField = errors.New("there is no field")
 
 func newPath(from protoreflect.MessageDescriptor, name, want string) (*fieldPath, error) {
 	p := &fieldPath{}
@@ -91,7 +95,7 @@ func newPath(from protoreflect.MessageDescriptor, name, want string) (*fieldPath
 		step, rest, more := strings.Cut(name, ".")
 		fd := fieldNamed(at, step)
 		if fd == nil {
-			return nil, fmt.Errorf("%w: %q in %s", errNoField, step, at.Name())
+			return nil, fmt.Errorf("%w %q in %s", errNoField, step, at.Name())
 		}
 		p.steps = append(p.steps, fd)
 		switch {
@@ -107,7 +111,7 @@ func newPath(from protoreflect.MessageDescriptor, name, want string) (*fieldPath
 			p.want, err = newMatcher(fd, want)
 			return p, err
 		case fd.Message() == nil:
-			return nil, fmt.Errorf("%w: %q has no fields", errNoField, step)
+			return nil, fmt.Errorf("%q has no fields", step)
 		}
 		at, name = fd.Message(), rest
 	}
@@ -180,7 +184,7 @@ func enumNumber(ed protoreflect.EnumDescriptor, want string) (protoreflect.EnumN
 		}
 		names = append(names, short)
 	}
-	return 0, fmt.Errorf("%q is none of %s", want, strings.Join(names, ", "))
+	return 0, fmt.Errorf("%q is none of %s", want, list(names))
 }
 
 // holds tells whether a resource has the value.

@@ -12,7 +12,7 @@ const maxConditions = 100
 
 // filter selects resources.
 type filter struct {
-	kinds   map[string]struct{} // nil: all
+	kinds   map[intent.Kind]struct{} // nil: all
 	project string
 	labels  map[string]string
 	fields  []*condition
@@ -24,14 +24,14 @@ func newFilter(field string, f *weftv1.Filter) (*filter, error) {
 	out := &filter{project: f.GetProject(), labels: f.GetLabels()}
 	wrong := &badRequest{}
 	for i, name := range f.GetKinds() {
-		if _, err := kindNamed(name); err != nil {
+		if err := checkKind(name); err != nil {
 			wrong.add(index(field+".kinds", i), err.Error())
 			continue
 		}
 		if out.kinds == nil {
-			out.kinds = map[string]struct{}{}
+			out.kinds = map[intent.Kind]struct{}{}
 		}
-		out.kinds[name] = struct{}{}
+		out.kinds[intent.Kind(name)] = struct{}{}
 	}
 	if n := max(len(f.GetLabels()), len(f.GetFields())); n > maxConditions {
 		wrong.add(field, fmt.Sprintf("%d labels or fields are too many; at most %d", n, maxConditions))
@@ -57,7 +57,7 @@ func (f *filter) admits(key intent.Key) bool {
 	if f.kinds == nil {
 		return true
 	}
-	_, ok := f.kinds[key.Ref().GetKind()]
+	_, ok := f.kinds[key.Kind]
 	return ok
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	healthv1 "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/status"
 )
 
@@ -55,8 +56,24 @@ func (s *Server) stream(srv any, stream grpc.ServerStream, info *grpc.StreamServ
 	begin := time.Now()
 	defer func() { err = s.finish(info.FullMethod, begin, err) }()
 	defer s.recovered(info.FullMethod, &err)
-	return handle(srv, stream)
+	if info.FullMethod != healthv1.Health_Watch_FullMethodName {
+		return handle(srv, stream)
+	}
+	// It is not ours, and would outlast the server.
+	ctx, cancel := context.WithCancel(stream.Context())
+	defer cancel()
+	defer context.AfterFunc(s.life, cancel)()
+	return handle(srv, bounded{stream, ctx})
 }
+
+// bounded is a stream with another context.
+type bounded struct {
+	grpc.ServerStream
+	ctx context.Context
+}
+
+// Context is what the stream's handler ends by.
+func (b bounded) Context() context.Context { return b.ctx }
 
 // recovered turns a panic into an error, so that one bad call does not end the controller.
 func (s *Server) recovered(method string, err *error) {

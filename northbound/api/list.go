@@ -41,9 +41,8 @@ func (w *weft) List(ctx context.Context, req *weftv1.ListRequest) (*weftv1.ListR
 	// The revision first: what is read is at least as new, so that a watch from there misses nothing.
 	resp := &weftv1.ListResponse{Revision: w.s.cfg.Catalog.Revision()}
 	bytes := 0
-	for res := range w.s.cfg.Catalog.List() {
-		key := intent.KeyOf(res)
-		if after != nil && key.Compare(*after) <= 0 || !f.passesStored(res) {
+	for res := range w.s.cfg.Catalog.ListAfter(after) {
+		if !f.passesStored(res) {
 			continue
 		}
 		if ctx.Err() != nil {
@@ -71,24 +70,24 @@ func writeToken(req *weftv1.ListRequest, last intent.Key) string {
 	return base64.RawURLEncoding.EncodeToString([]byte(tokenVersion + " " + filterSum(req) + " " + last.String()))
 }
 
-// readToken returns the last key of the page before; nil: there is none.
-func readToken(req *weftv1.ListRequest) (*intent.Key, error) {
+// readToken returns the last key of the page before; there is none before the first.
+func readToken(req *weftv1.ListRequest) (intent.Key, error) {
 	if req.GetPageToken() == "" {
-		return nil, nil
+		return intent.Key{}, nil
 	}
 	raw, err := base64.RawURLEncoding.DecodeString(req.GetPageToken())
 	parts := strings.SplitN(string(raw), " ", 3)
 	if err != nil || len(parts) != 3 || parts[0] != tokenVersion {
-		return nil, badField("page_token", "is none that this server gave")
+		return intent.Key{}, badField("page_token", "is none that this server gave")
 	}
 	if parts[1] != filterSum(req) {
-		return nil, badField("page_token", "belongs to another filter")
+		return intent.Key{}, badField("page_token", "belongs to another filter")
 	}
 	key, err := intent.ParseKey(parts[2])
 	if err != nil {
-		return nil, badField("page_token", "is none that this server gave")
+		return intent.Key{}, badField("page_token", "is none that this server gave")
 	}
-	return &key, nil
+	return key, nil
 }
 
 // filterSum tells filters apart.

@@ -2,53 +2,18 @@ package api
 
 import (
 	"fmt"
-	"strings"
+	"slices"
 
 	"github.com/weft-sdn/weft/controller/intent"
-	"github.com/weft-sdn/weft/northbound/manifest"
 	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
 )
-
-// keyOfRef reads a reference; the error says what is wrong with it.
-func keyOfRef(ref *weftv1.ResourceRef) (intent.Key, error) {
-	kind, err := kindNamed(ref.GetKind())
-	switch {
-	case err != nil:
-		return intent.Key{}, err
-	case ref.GetName() == "":
-		return intent.Key{}, fmt.Errorf("the %s has no name", kind.Name)
-	case kind.Global && ref.GetProject() != "":
-		return intent.Key{}, fmt.Errorf("a %s belongs to no project, but one is given: %q", kind.Name, ref.GetProject())
-	case !kind.Global && ref.GetProject() == "":
-		return intent.Key{}, fmt.Errorf("the project of %s %q is missing", kind.Name, ref.GetName())
-	}
-	return intent.KeyOf(&weftv1.Resource{Kind: kind.Name, Project: ref.GetProject(), Name: ref.GetName()}), nil
-}
-
-// kindNamed returns the kind of that name, "Port".
-func kindNamed(name string) (manifest.Kind, error) {
-	if kind, ok := manifest.KindOf(name); ok {
-		return kind, nil
-	}
-	var names []string
-	for _, k := range manifest.Kinds() {
-		if strings.EqualFold(k.Name, name) {
-			return manifest.Kind{}, fmt.Errorf("there is no kind %q; did you mean %q?", name, k.Name)
-		}
-		names = append(names, k.Name)
-	}
-	if name == "" {
-		return manifest.Kind{}, fmt.Errorf("the kind is missing; there are %s", strings.Join(names, ", "))
-	}
-	return manifest.Kind{}, fmt.Errorf("there is no kind %q; there are %s", name, strings.Join(names, ", "))
-}
 
 // keyOf reads a reference in a field of a request.
 func keyOf(field string, ref *weftv1.ResourceRef) (intent.Key, error) {
 	if ref == nil {
 		return intent.Key{}, badField(field, "is missing")
 	}
-	key, err := keyOfRef(ref)
+	key, err := intent.KeyOfRef(ref)
 	if err != nil {
 		return intent.Key{}, badField(field, "%v", err)
 	}
@@ -60,7 +25,7 @@ func keysOf(field string, refs []*weftv1.ResourceRef) ([]intent.Key, error) {
 	keys := make([]intent.Key, 0, len(refs))
 	wrong := &badRequest{}
 	for i, ref := range refs {
-		key, err := keyOfRef(ref)
+		key, err := intent.KeyOfRef(ref)
 		if err != nil {
 			wrong.add(index(field, i), err.Error())
 			continue
@@ -68,6 +33,29 @@ func keysOf(field string, refs []*weftv1.ResourceRef) ([]intent.Key, error) {
 		keys = append(keys, key)
 	}
 	return keys, wrong.err()
+}
+
+// checkKind says what is wrong with the name of a kind.
+func checkKind(name string) error {
+	if !slices.Contains(intent.Kinds(), intent.Kind(name)) {
+		return fmt.Errorf("there is no kind %q; there are %s", name, list(intent.Kinds()))
+	}
+	return nil
+}
+
+// list writes a few names: "Host, Network and Port".
+func list[S ~string](names []S) string {
+	var out string
+	for i, name := range names {
+		switch {
+		case i > 0 && i == len(names)-1:
+			out += " and "
+		case i > 0:
+			out += ", "
+		}
+		out += string(name)
+	}
+	return out
 }
 
 func index(field string, i int) string { return fmt.Sprintf("%s[%d]", field, i) }

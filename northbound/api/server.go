@@ -29,11 +29,10 @@ import (
 const (
 	maxReceive    = 4 << 20 // one request
 	maxHeaders    = 16 << 10
-	maxStreams    = 1000 // calls under way on one connection
-	maxResources  = 10_000
-	softMessage   = 2 << 20 // a response of many resources is cut at this size: clients take 4 MiB unless told otherwise
-	handshakeTime = 10 * time.Second
-	callTime      = time.Minute // of a call that has no deadline of its own
+	maxStreams    = 1000            // calls under way on one connection
+	softMessage   = 2 << 20         // a response of many resources is cut at this size: clients take 4 MiB unless told otherwise
+	handshakeTime = 5 * time.Second // no more than stopTime, as a handshake under way holds up a stop
+	callTime      = time.Minute     // of a call that has no deadline of its own
 	stopTime      = 5 * time.Second
 	loadPoll      = 20 * time.Millisecond
 )

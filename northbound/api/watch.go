@@ -38,8 +38,8 @@ func (w *weft) Watch(req *weftv1.WatchRequest, stream grpc.ServerStreamingServer
 	x := &watch{s: s, filter: f, stream: stream, sent: from - 1}
 	if req.GetIncludeStatus() {
 		x.status = s.cfg.Controller.StatusChanges(ctx)
-		x.remember(req.GetFromRevision())
 	}
+	x.remember(req.GetFromRevision())
 	source := &source{store: s.cfg.Store, next: from, out: make(chan arrival)}
 	var running sync.WaitGroup
 	running.Go(func() { source.run(ctx) })
@@ -144,17 +144,12 @@ func (w *watch) event(e store.Event) *weftv1.Event {
 	if v.before == nil || !w.hide(key, v.before, known) {
 		return nil
 	}
-	gone := proto.CloneOf(v.before)
-	if e.Deleted {
-		gone.Revision = max(gone.GetRevision(), 0)
-	}
-	return &weftv1.Event{Type: weftv1.Event_TYPE_DELETE, Resource: gone}
+	return &weftv1.Event{Type: weftv1.Event_TYPE_DELETE, Resource: v.before}
 }
 
 // rebuild is a change of which it is no longer known what was there before.
 func (w *watch) rebuild(key intent.Key, e store.Event) versions {
-	ref := key.Ref()
-	v := versions{before: &weftv1.Resource{Kind: ref.GetKind(), Project: ref.GetProject(), Name: ref.GetName()}}
+	v := versions{before: &weftv1.Resource{Kind: string(key.Kind), Project: key.Project, Name: key.Name}}
 	if e.Deleted {
 		return v
 	}

@@ -26,8 +26,27 @@ func (s *Server) loaded() error {
 // full returns a copy of a stored resource with its whole status.
 func (s *Server) full(res *weftv1.Resource) *weftv1.Resource {
 	out := proto.CloneOf(res)
+	s.count(out)
 	s.cfg.Controller.Overlay(out)
 	return out
+}
+
+// count fills in the part of a status that depends on what other resources use.
+func (s *Server) count(res *weftv1.Resource) {
+	key := intent.KeyOf(res)
+	if res.Status == nil {
+		res.Status = &weftv1.Status{}
+	}
+	switch key.Kind {
+	case intent.KindSubnet:
+		if subnet := res.GetStatus().GetSubnet(); subnet != nil {
+			subnet.UsedIps = s.cfg.Catalog.UsedIPs(key)
+		}
+	case intent.KindSegmentRange:
+		if used, available, ok := s.cfg.Catalog.SegmentUsage(key); ok {
+			res.Status.Details = &weftv1.Status_SegmentRange{SegmentRange: &weftv1.SegmentRangeStatus{Used: used, Available: available}}
+		}
+	}
 }
 
 // Apply creates or updates resources.
@@ -53,8 +72,8 @@ func (w *weft) Apply(ctx context.Context, req *weftv1.ApplyRequest) (resp *weftv
 
 // writable refuses what no write may be.
 func (s *Server) writable(n int, field string) error {
-	if n > maxResources {
-		return badField(field, "%d are too many; at most %d", n, maxResources)
+	if n > intent.MaxResources {
+		return badField(field, "%d are too many; at most %d", n, intent.MaxResources)
 	}
 	return s.loaded()
 }
