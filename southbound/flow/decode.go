@@ -213,7 +213,6 @@ func parseNicira(b []byte, depth int) (Action, error) {
 		dst := r.place()
 		return r.done(Load(dst, r.u64()))
 	case nxRegLoad2:
-		r.take(6)
 		f, _, err := parseField(r.b)
 		if err == nil && (!f.ID.Writable() || f.Mask.IsZero()) {
 			err = actionError(kindSetField, ErrReadOnly)

@@ -257,8 +257,7 @@ func appendSetField(b []byte, f *Field) ([]byte, error) {
 		b = be.AppendUint32(b, actSetField<<16)
 		b = appendField(b, f)
 	} else {
-		b = nicira(b, nxRegLoad2, 0)
-		b = append(b, 0, 0, 0, 0, 0, 0)
+		b = nicira(b, nxRegLoad2, 0) // the field follows the subtype at once, where other actions have padding
 		b = appendField(b, f)
 	}
 	b = pad(b, start)
