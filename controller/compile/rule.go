@@ -89,6 +89,7 @@ type OVSPort struct {
 	Name    string
 	Type    string // interface type: "", "vxlan", "patch" …
 	Options string // interface options, "key=value" sorted and joined with commas
+	OFPort  uint32 // OpenFlow port number to ask for; 0: any
 }
 
 // PortKey names a port on its host.
@@ -120,6 +121,12 @@ type HostDelta struct {
 	RemovedGroups []uint32
 	RemovedMeters []uint32
 	RemovedPorts  []PortKey
+}
+
+// HostFlow is a flow's place on a host.
+type HostFlow struct {
+	Host string
+	Key  flow.Key
 }
 
 // HostState is everything that one host is to have, in no particular order, and the last Step that it reflects.

@@ -130,6 +130,25 @@ func (e *Engine) HostsOf(about string) []string {
 	return names
 }
 
+// FlowsOf returns the flows that the units of a subject emitted, by host and key, in no particular order.
+func (e *Engine) FlowsOf(about string) []HostFlow {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	s := e.subjects[about]
+	if s == nil {
+		return nil
+	}
+	var all []HostFlow
+	for _, u := range s.units {
+		for _, m := range u.emits {
+			if m.c.kind == kindFlow {
+				all = append(all, HostFlow{m.host.name, m.c.slotKey.flow()})
+			}
+		}
+	}
+	return all
+}
+
 // Hosts returns the names of all hosts that are to have anything.
 func (e *Engine) Hosts() []string {
 	e.mu.RLock()

@@ -1,0 +1,26 @@
+// Package apps is the list of apps that the controller runs.
+package apps
+
+import (
+	"github.com/weft-sdn/weft/apps/arp"
+	"github.com/weft-sdn/weft/apps/base"
+	"github.com/weft-sdn/weft/apps/binding"
+	"github.com/weft-sdn/weft/apps/l2"
+	"github.com/weft-sdn/weft/apps/portsecurity"
+	"github.com/weft-sdn/weft/apps/tunnel"
+	"github.com/weft-sdn/weft/controller/compile"
+	"github.com/weft-sdn/weft/controller/intent"
+)
+
+// All returns the apps over the given tables. Their IDs mark the cookies of their flows: an ID once given is never given to
+// another app.
+func All(t *intent.Tables) []compile.App {
+	return []compile.App{
+		base.New(t),         // 1
+		binding.New(t),      // 2
+		arp.New(t),          // 3
+		portsecurity.New(t), // 4
+		tunnel.New(t),       // 5
+		l2.New(t),           // 6
+	}
+}

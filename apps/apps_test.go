@@ -1,0 +1,194 @@
+package apps_test
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/weft-sdn/weft/apps"
+	"github.com/weft-sdn/weft/apps/pipeline"
+	"github.com/weft-sdn/weft/controller/compile"
+	"github.com/weft-sdn/weft/controller/compile/compiletest"
+	"github.com/weft-sdn/weft/controller/intent"
+	"github.com/weft-sdn/weft/southbound/flow"
+)
+
+// edit is one change to the rows that come from outside.
+type edit struct {
+	Op             string
+	Net, Port, Alt int
+	Host           int
+	Flag           bool
+}
+
+func (e edit) String() string { return fmt.Sprintf("%s net%d port%d host%d %t", e.Op, e.Net, e.Port, e.Host, e.Flag) }
+
+var types = []string{"vxlan", "geneve", "gre"}
+
+func network(i int, up bool) intent.Network {
+	return intent.Network{Key: netKey(i), Type: types[i%3], Tag: uint32(i + 1), ID: uint32(5001 + i), Up: up}
+}
+
+func netKey(i int) intent.Key {
+	return intent.Key{Kind: intent.KindNetwork, Project: "red", Name: fmt.Sprintf("net%d", i)}
+}
+
+func portKey(i int) intent.Key {
+	return intent.Key{Kind: intent.KindPort, Project: "red", Name: fmt.Sprintf("vm%d", i)}
+}
+
+func port(i, net int, secure, up bool, alt int) intent.Port {
+	p := intent.Port{
+		Key: portKey(i), UID: fmt.Sprintf("uid-%d", i), Network: netKey(net), MAC: flow.MACAddr{0xfa, 0x16, 0x3e, 0, byte(alt), byte(i)},
+		IPs:    []netip.Addr{netip.AddrFrom4([4]byte{10, 0, byte(alt), byte(10 + i)}), netip.MustParseAddr(fmt.Sprintf("fd00::%d:%d", alt, 10+i))},
+		Secure: secure, Up: up,
+	}
+	if alt == 2 {
+		p.Pairs = []intent.Pair{{MAC: flow.MACAddr{0, 0, 0x5e, 0, 1, 1}, Prefix: netip.MustParsePrefix("10.0.9.0/24")}}
+	}
+	return p
+}
+
+func hostName(i int) string { return fmt.Sprintf("h%d", i) }
+
+// world returns the real apps over tables that edits change.
+func world() compiletest.World[edit] {
+	t := intent.NewTables()
+	return compiletest.World[edit]{
+		Config: compile.Config{Apps: apps.All(t), DB: t.DB, Check: pipeline.NewChecker()},
+		Edit:   func(e edit) { apply(t, e) },
+	}
+}
+
+func apply(t *intent.Tables, e edit) {
+	iface := intent.InterfaceKey{Host: hostName(e.Host), Name: fmt.Sprintf("tap%d", e.Port)}
+	switch e.Op {
+	case "network":
+		t.Networks.Put(network(e.Net, e.Flag))
+	case "no network":
+		t.Networks.Delete(netKey(e.Net))
+	case "port":
+		t.Ports.Put(port(e.Port, e.Net, e.Flag, e.Alt != 3, e.Alt))
+	case "no port":
+		t.Ports.Delete(portKey(e.Port))
+	case "host":
+		fact := intent.HostFact{Name: hostName(e.Host), Up: e.Flag}
+		if e.Alt > 0 {
+			// two hosts may claim one address
+			fact.TunnelIP = netip.AddrFrom4([4]byte{192, 0, 2, byte(e.Host/e.Alt + 1)})
+		}
+		t.HostFacts.Put(fact)
+	case "no host":
+		t.HostFacts.Delete(hostName(e.Host))
+	case "plug":
+		id := "red/" + portKey(e.Port).Name
+		if e.Flag {
+			id = fmt.Sprintf("uid-%d", e.Port)
+		}
+		t.Interfaces.Put(intent.Interface{Key: iface, IfaceID: id, OFPort: uint32(e.Port*40 + e.Alt), Seq: uint64(e.Host*4 + e.Alt)})
+	case "unplug":
+		t.Interfaces.Delete(iface)
+	}
+}
+
+func drawEdit(t *rapid.T) edit {
+	return edit{
+		Op:   rapid.SampledFrom([]string{"network", "port", "host", "plug", "plug", "port", "host", "network", "no network", "no port", "no host", "unplug"}).Draw(t, "op"),
+		Net:  rapid.IntRange(0, 2).Draw(t, "net"),
+		Port: rapid.IntRange(0, 4).Draw(t, "port"),
+		Host: rapid.IntRange(0, 2).Draw(t, "host"),
+		Alt:  rapid.IntRange(0, 3).Draw(t, "alt"),
+		Flag: rapid.Bool().Draw(t, "flag"),
+	}
+}
+
+// TestIncrementalIsFromScratch edits rows at random and holds what the engine followed against starting over.
+func TestIncrementalIsFromScratch(t *testing.T) {
+	compiletest.Check(t, world, drawEdit, func(t *rapid.T, r compiletest.Report[edit]) {
+		for _, c := range r.Probe.Conflicts() {
+			if !legitimate(c) {
+				t.Fatalf("apps are in conflict: %s", c)
+			}
+		}
+	})
+}
+
+// legitimate tells conflicts that rows cause from mistakes in apps: two ports that have one address, or two interfaces with
+// one OpenFlow port number, which the catalog and Open vSwitch exclude but random rows do not.
+func legitimate(c compile.Conflict) bool {
+	for _, o := range c.Owners {
+		if !strings.HasPrefix(o.Subject, "port/") {
+			return false
+		}
+	}
+	return true
+}
+
+// lab is two networks over two hosts: vm0 and vm2 on h0, vm1 and vm3 on h1; even networks have vm0 and vm1.
+func lab(t *testing.T) (*intent.Tables, *compiletest.Probe) {
+	t.Helper()
+	tables := intent.NewTables()
+	for i := range 2 {
+		apply(tables, edit{Op: "network", Net: i, Flag: true})
+		apply(tables, edit{Op: "host", Host: i, Alt: 1, Flag: true})
+	}
+	for i := range 4 {
+		apply(tables, edit{Op: "port", Port: i, Net: i / 2, Flag: true})
+		apply(tables, edit{Op: "plug", Port: i, Host: i % 2, Alt: 1})
+	}
+	p := compiletest.New(t, compile.Config{Apps: apps.All(tables), DB: tables.DB, Check: pipeline.NewChecker()})
+	p.Step()
+	return tables, p
+}
+
+// TestOnlyWhatReadsTheChangeRuns says which units run for one change.
+func TestOnlyWhatReadsTheChangeRuns(t *testing.T) {
+	tests := []struct {
+		name string
+		edit edit
+		want []string
+	}{
+		{"a new MAC address of one port", edit{Op: "port", Port: 0, Net: 0, Flag: true, Alt: 1}, []string{
+			"arp.answer(port/red/vm0)", "binding.bind(port/red/vm0)", "l2.attach(port/red/vm0)", "l2.forward(port/red/vm0)",
+			"portsecurity.protect(port/red/vm0)",
+		}},
+		{"an interface that belongs to no port", edit{Op: "plug", Port: 9, Host: 0, Alt: 1}, nil},
+		{"the same row again", edit{Op: "port", Port: 0, Net: 0, Flag: true}, nil},
+		{"another number for a plugged interface", edit{Op: "plug", Port: 2, Host: 0, Alt: 2}, []string{
+			"arp.answer(port/red/vm2)", "binding.bind(port/red/vm2)", "binding.site(port/red/vm2)", "l2.attach(port/red/vm2)",
+			"l2.forward(port/red/vm2)", "l2.shard(network/red/net1)", "portsecurity.protect(port/red/vm2)",
+		}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			tables, p := lab(t)
+			apply(tables, test.edit)
+			if d := cmp.Diff(test.want, slices.Compact(p.Step())); d != "" {
+				t.Errorf("units that ran (-want +got):\n%s", d)
+			}
+		})
+	}
+}
+
+// TestNoFlowOfOneNetworkOnHostsWithoutIt holds every flow that matches a network's tag against where the network is.
+func TestNoFlowOfOneNetworkOnHostsWithoutIt(t *testing.T) {
+	tables, p := lab(t)
+	apply(tables, edit{Op: "unplug", Port: 3, Host: 1}) // net1 leaves h1
+	p.Step()
+	for _, f := range p.Host("h1").Flows {
+		m, err := flow.ParseMatch([]byte(f.Match))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, field := range m {
+			if field == pipeline.Net.Is(2) {
+				t.Errorf("h1 still has a flow of net1: table %s, %v", pipeline.TableName(f.Table), m)
+			}
+		}
+	}
+}

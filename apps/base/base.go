@@ -1,0 +1,38 @@
+// Package base writes what the pipeline itself says: what each table does with a frame that no other flow matches, and the
+// delivery of a frame whose port has been decided. Every host has it, whatever its networks.
+package base
+
+import (
+	"github.com/weft-sdn/weft/apps/pipeline"
+	"github.com/weft-sdn/weft/controller/compile"
+	"github.com/weft-sdn/weft/controller/intent"
+	"github.com/weft-sdn/weft/controller/table"
+	"github.com/weft-sdn/weft/southbound/flow"
+)
+
+// New returns the app.
+func New(t *intent.Tables) compile.App {
+	return compile.App{Name: "base", ID: 1, Rules: []compile.Rule{
+		compile.ForEach("miss", t.Hosts, miss),
+		compile.ForEach("deliver", t.Hosts, deliver),
+	}}
+}
+
+// miss sends on what a table has nothing to say about. Tables that drop need no flow: OpenFlow 1.3 drops by itself.
+func miss(_ *table.Reader, h intent.Host, out *compile.Out) {
+	if !h.Up {
+		return
+	}
+	for _, t := range pipeline.Tables {
+		if t.Miss.Goto != 0 {
+			out.Flow(h.Name, t.ID, 0, nil, flow.Actions{flow.Goto(t.Miss.Goto)})
+		}
+	}
+}
+
+// deliver hands a frame to the port that earlier tables chose.
+func deliver(_ *table.Reader, h intent.Host, out *compile.Out) {
+	if h.Up {
+		out.Flow(h.Name, pipeline.Deliver, 1, nil, flow.Actions{flow.OutputReg(pipeline.OutPort)})
+	}
+}

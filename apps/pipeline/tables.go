@@ -1,0 +1,141 @@
+package pipeline
+
+import (
+	"strconv"
+
+	"github.com/weft-sdn/weft/southbound/flow"
+)
+
+// Numbers of the tables, in the order that frames pass them. Later concerns (routing, NAT, policies, load balancing) have
+// their places between these.
+const (
+	Classify       = 0
+	PortSecurity   = 10
+	PortSecurityND = 12
+	Resolve        = 20
+	ResolveND      = 22
+	L2             = 40
+	Flood          = 44
+	FloodLocal     = 46
+	Deliver        = 60
+)
+
+// Table is a row of the pipeline: what its flows may be.
+type Table struct {
+	ID    uint8
+	Name  string
+	Doc   string
+	Match []flow.FieldID // fields that flows may match; their prerequisites (eth_type, ip_proto …) are always allowed
+	Set   []flow.FieldID // fields that flows may write
+	Next  []uint8        // tables that flows may go on to: forward only
+	Miss  Miss           // what happens to a frame that no flow matches
+	Apps  []string       // apps that may write here
+}
+
+// Miss is what a table does with a frame that no flow matches.
+type Miss struct {
+	Goto uint8 // 0: drop
+}
+
+var (
+	arpFields = []flow.FieldID{flow.ARPOp, flow.ARPSPA, flow.ARPTPA, flow.ARPSHA, flow.ARPTHA}
+	ndFields  = []flow.FieldID{flow.ICMPv6Type, flow.ICMPv6Code, flow.NDTarget, flow.NDSLL, flow.NDTLL}
+	tunFields = []flow.FieldID{flow.TunID, flow.TunSrc, flow.TunDst, flow.TunIPv6Src, flow.TunIPv6Dst}
+)
+
+// Tables is the pipeline.
+var Tables = []Table{
+	{
+		ID: Classify, Name: "classify",
+		Doc:   "Tells from the port, and from a tunnel's id, to which network a frame belongs. What comes in by a port that no binding explains is dropped.",
+		Match: fields(flow.InPort, flow.VLANVID, tunFields),
+		Set:   fields(flow.Reg0, flow.Reg2),
+		Next:  []uint8{PortSecurity, Resolve, L2},
+		Apps:  []string{"l2"},
+	},
+	{
+		ID: PortSecurity, Name: "port_security",
+		Doc:   "Lets through what a port may send: its own MAC address, with its own IPv4, IPv6 and ARP sender addresses and its allowed address pairs.",
+		Match: fields(flow.InPort, flow.EthSrc, flow.EthDst, flow.EthType, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.UDPSrc, flow.UDPDst, flow.IPFrag, arpFields, ndFields),
+		Next:  []uint8{PortSecurityND, Resolve},
+		Apps:  []string{"portsecurity"},
+	},
+	{
+		ID: PortSecurityND, Name: "port_security_nd",
+		Doc:   "Holds the link-layer options and targets of neighbour discovery against the port's own addresses.",
+		Match: fields(flow.InPort, flow.IPv6Src, ndFields),
+		Next:  []uint8{Resolve},
+		Miss:  Miss{Goto: Resolve},
+		Apps:  []string{"base", "portsecurity"},
+	},
+	{
+		ID: Resolve, Name: "resolve",
+		Doc:   "Answers ARP requests and neighbour solicitations for the addresses of bound ports, so that they need not be flooded.",
+		Match: fields(flow.InPort, flow.Reg0, flow.EthSrc, flow.EthDst, flow.IPv6Src, arpFields, ndFields),
+		Set:   fields(flow.EthSrc, flow.EthDst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ARPOp, flow.ARPSPA, flow.ARPTPA, flow.ARPSHA, flow.ARPTHA, flow.NDReserved, flow.NDOptionsType, flow.ICMPv6Type),
+		Next:  []uint8{ResolveND, L2},
+		Miss:  Miss{Goto: L2},
+		Apps:  []string{"arp", "base"},
+	},
+	{
+		ID: ResolveND, Name: "resolve_nd",
+		Doc:   "Second half of a neighbour advertisement: the target link-layer address can be written only once the type is 136.",
+		Match: fields(flow.Reg0, ndFields),
+		Set:   fields(flow.NDTLL),
+		Apps:  []string{"arp"},
+	},
+	{
+		ID: L2, Name: "l2",
+		Doc:   "Decides where a frame goes: known unicast to the one port that has the address, broadcast and multicast to flood. Unknown unicast is dropped, unless the network has ports without port security.",
+		Match: fields(flow.Reg0, flow.Reg2, flow.EthDst),
+		Set:   fields(flow.Reg1, flow.TunID, flow.TunDst, flow.TunIPv6Dst),
+		Next:  []uint8{Flood, Deliver},
+		Apps:  []string{"l2"},
+	},
+	{
+		ID: Flood, Name: "flood",
+		Doc:   "Copies a frame once to each remote host that has the network, and to the network's local ports by shards.",
+		Match: fields(flow.Reg0, flow.Reg2),
+		Set:   fields(flow.Reg3, flow.TunID, flow.TunDst, flow.TunIPv6Dst),
+		Next:  []uint8{FloodLocal},
+		Apps:  []string{"l2"},
+	},
+	{
+		ID: FloodLocal, Name: "flood_local",
+		Doc:   "Copies a frame to each local port of one shard. Open vSwitch itself leaves out the port that it came in by.",
+		Match: fields(flow.Reg0, flow.Reg3),
+		Set:   fields(flow.Reg1),
+		Next:  []uint8{Deliver},
+		Apps:  []string{"l2"},
+	},
+	{
+		ID: Deliver, Name: "deliver",
+		Doc:   "Hands the frame to the port in outport.",
+		Match: fields(flow.Reg0, flow.Reg1),
+		Apps:  []string{"base"},
+	},
+}
+
+// fields gathers single ids and groups of them.
+func fields(parts ...any) []flow.FieldID {
+	var ids []flow.FieldID
+	for _, p := range parts {
+		switch p := p.(type) {
+		case flow.FieldID:
+			ids = append(ids, p)
+		case []flow.FieldID:
+			ids = append(ids, p...)
+		}
+	}
+	return ids
+}
+
+// TableName returns a table's name, or its number if the pipeline has no such table.
+func TableName(id uint8) string {
+	for _, t := range Tables {
+		if t.ID == id {
+			return t.Name
+		}
+	}
+	return strconv.Itoa(int(id))
+}

@@ -1,0 +1,138 @@
+package controller
+
+import (
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"github.com/weft-sdn/weft/controller/intent"
+	"github.com/weft-sdn/weft/controller/reconcile"
+	"github.com/weft-sdn/weft/controller/table"
+	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
+)
+
+// mended counts how often a host's database was put right.
+func (h *hosts) mended(systemID string) uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.links[systemID]
+	if l == nil {
+		return 0
+	}
+	if l.session != nil {
+		return l.mended + l.session.Status().DriftMended
+	}
+	return l.mended
+}
+
+// linkState returns the carrier of a host's interface: "up", "down", or "" when that is not known.
+func (h *hosts) linkState(systemID, iface string) string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	l := h.links[systemID]
+	if l == nil || l.session == nil {
+		return ""
+	}
+	if state := l.session.Snapshot(); state != nil {
+		if i, ok := state.Interface(iface); ok {
+			return i.LinkState
+		}
+	}
+	return ""
+}
+
+// overlayHost fills in what is observed of a host.
+func (c *core) overlayHost(name string, status *weftv1.Status) {
+	host := &weftv1.HostStatus{Ovsdb: weftv1.HostStatus_CONNECTION_OFFLINE, Openflow: weftv1.HostStatus_CONNECTION_OFFLINE}
+	status.Details = &weftv1.Status_Host{Host: host}
+	v := verdict{status: status, phase: weftv1.Status_PHASE_ACTIVE}
+	v.notes(c.world.engine.Notes(intent.Key{Kind: intent.KindHost, Name: name}.String()))
+	c.world.describe(name, host)
+	c.hosts.describe(name, host, &v)
+	c.describeSwitch(name, host, &v)
+	status.Phase = v.phase
+}
+
+// describe fills in what rows say of a host.
+func (w *world) describe(name string, host *weftv1.HostStatus) {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if h := w.hosts[name]; h != nil {
+		host.Hostname, host.OvsVersion = h.observed.Hostname, h.observed.OVSVersion
+	}
+	if row, ok := w.tables.HostFacts.Peek(name); ok && row.TunnelIP.IsValid() {
+		host.TunnelIp = row.TunnelIP.String()
+	}
+	host.Ports = uint32(w.tables.BoundTo.Count(&table.Reader{}, name))
+}
+
+// describe fills in how a host's database is connected.
+func (h *hosts) describe(name string, host *weftv1.HostStatus, v *verdict) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	host.DatapathId = dpidText(datapathID(name))
+	l := h.links[name]
+	if l == nil {
+		v.condition("Offline", name, "the host's database has not connected since the controller started")
+		v.atLeast(weftv1.Status_PHASE_DOWN)
+		return
+	}
+	host.Since, host.Peer, host.DriftMended = timestamppb.New(l.since), l.peer, l.mended
+	if l.session != nil {
+		host.DriftMended += l.session.Status().DriftMended
+	}
+	switch l.state {
+	case linkSynced:
+		host.Ovsdb = weftv1.HostStatus_CONNECTION_SYNCED
+	case linkSyncing:
+		host.Ovsdb = weftv1.HostStatus_CONNECTION_SYNCING
+		v.atLeast(weftv1.Status_PHASE_BUILD)
+	default:
+		v.condition("Offline", name, "the host's database is not connected")
+		v.atLeast(weftv1.Status_PHASE_DOWN)
+	}
+	for _, e := range l.errors {
+		v.condition("Failed", name, e)
+		v.status.LastError = e
+		v.atLeast(weftv1.Status_PHASE_ERROR)
+	}
+	if l.refused != "" {
+		v.condition("DuplicateSystemID", name, l.refused)
+	}
+}
+
+// describeSwitch fills in how a host's switch is connected, and how far it is.
+func (c *core) describeSwitch(name string, host *weftv1.HostStatus, v *verdict) {
+	s, ok := c.board.Summary(name)
+	if !ok || !s.Online {
+		v.condition("Offline", name, "the host's switch is not connected")
+		v.atLeast(weftv1.Status_PHASE_DOWN)
+	}
+	if !ok {
+		return
+	}
+	host.Flows, host.RealisedRevision = uint32(s.Flows), s.Realised
+	host.Lag = max(c.board.Compiled()-s.Realised, 0)
+	host.DriftMended += s.Stats.Drift
+	switch {
+	case !s.Online:
+	case s.Failure != "":
+		host.Openflow = weftv1.HostStatus_CONNECTION_SYNCING
+		v.condition("Failed", name, s.Failure)
+		v.status.LastError = s.Failure
+		v.atLeast(weftv1.Status_PHASE_ERROR)
+	case s.Synced:
+		host.Openflow = weftv1.HostStatus_CONNECTION_SYNCED
+	default:
+		host.Openflow = weftv1.HostStatus_CONNECTION_SYNCING
+		v.atLeast(weftv1.Status_PHASE_BUILD)
+	}
+}
+
+// settled tells whether every connected switch has what a subject asks of it.
+func (c *core) settled(subject string) bool {
+	for _, p := range c.board.Settled(c.world.engine.FlowsOf(subject)) {
+		if p.State == reconcile.Pending {
+			return false
+		}
+	}
+	return true
+}

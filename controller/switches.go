@@ -1,0 +1,116 @@
+package controller
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/weft-sdn/weft/controller/reconcile"
+	"github.com/weft-sdn/weft/southbound/openflow"
+)
+
+// strangerPatience is how long a switch that no host explains may stay connected: its host's database may be about to
+// connect.
+const strangerPatience = 30 * time.Second
+
+// switches takes switch connections to the targets of their hosts.
+type switches struct {
+	hosts *hosts
+	board *reconcile.Board
+	log   *logrus.Entry
+
+	mu   sync.Mutex
+	ends map[string]*running // by system-id
+}
+
+// running is the reconciler of one host's switch.
+type running struct {
+	end  context.CancelFunc
+	done chan struct{}
+}
+
+func newSwitches(h *hosts, b *reconcile.Board, log *logrus.Entry) *switches {
+	return &switches{hosts: h, board: b, log: log, ends: map[string]*running{}}
+}
+
+// handle serves one switch connection until it ends.
+func (s *switches) handle(ctx context.Context, c *openflow.Conn) {
+	log := s.log.WithFields(logrus.Fields{"peer": c.Peer(), "datapath": fmt.Sprintf("%016x", c.DatapathID())})
+	name, ok := s.hosts.owner(ctx, c.DatapathID())
+	if !ok {
+		if ctx.Err() == nil {
+			log.Warn("closed the connection of a switch that belongs to no known host")
+		}
+		return
+	}
+	log = log.WithField("host", name)
+	ctx, end := context.WithCancel(ctx)
+	defer end()
+	r := s.replace(name, end)
+	defer s.leave(name, r)
+	log.Info("switch connected")
+	err := (&reconcile.Reconciler{Board: s.board, Target: s.board.Target(name), Conn: c, Log: log}).Run(ctx)
+	if ctx.Err() != nil {
+		log.Info("switch disconnected")
+		return
+	}
+	log.WithError(err).Warn("gave up a switch connection; the switch connects again")
+}
+
+// replace makes a connection the host's, after the one before has ended: a switch that connects again has lost its old
+// connection, whether we have noticed or not.
+func (s *switches) replace(name string, end context.CancelFunc) *running {
+	r := &running{end: end, done: make(chan struct{})}
+	s.mu.Lock()
+	old := s.ends[name]
+	s.ends[name] = r
+	s.mu.Unlock()
+	if old != nil {
+		old.end()
+		<-old.done
+	}
+	return r
+}
+
+// forget ends the connection of a host that was deleted.
+func (s *switches) forget(name string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r := s.ends[name]; r != nil {
+		r.end()
+	}
+}
+
+func (s *switches) leave(name string, r *running) {
+	s.mu.Lock()
+	if s.ends[name] == r {
+		delete(s.ends, name)
+	}
+	s.mu.Unlock()
+	close(r.done)
+}
+
+// owner finds the host of a datapath id, waiting a while for one that is about to be known.
+func (h *hosts) owner(ctx context.Context, dpid uint64) (string, bool) {
+	patience := time.NewTimer(strangerPatience)
+	defer patience.Stop()
+	for {
+		h.mu.Lock()
+		name, ok := h.byDPID[dpid]
+		changed := h.changed
+		h.mu.Unlock()
+		if ok {
+			return name, true
+		}
+		select {
+		case <-ctx.Done():
+			return "", false
+		case <-patience.C:
+			return "", false
+		case <-changed:
+		}
+	}
+}

@@ -1,0 +1,261 @@
+package controller
+
+import (
+	"context"
+	"net/netip"
+	"sync"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/weft-sdn/weft/apps"
+	"github.com/weft-sdn/weft/apps/pipeline"
+	"github.com/weft-sdn/weft/controller/compile"
+	"github.com/weft-sdn/weft/controller/intent"
+	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
+)
+
+// world is the tables, the engine over them, and the facts that rows are made from.
+//
+// Its goroutine takes mu for writing while it changes rows and compiles; whoever reads rows from elsewhere takes it for
+// reading.
+type world struct {
+	log    *logrus.Entry
+	inbox  *inbox
+	memory *memory
+
+	mu       sync.RWMutex
+	tables   *intent.Tables
+	engine   *compile.Engine
+	hosts    map[string]*host // by system-id
+	revision int64            // of the store, up to which rows are current
+	seq      uint64           // newest Interface.Seq
+	compiled []func()         // to be called after the step at hand
+
+	configured    func(host, manager string) // told of hosts that are in the store, and which manager to dial
+	deleted       func(host string)          // told of hosts that left the store
+	statusChanged func(subjects []string)    // told what may show another status
+}
+
+// host is what is known of one host: configured, and observed.
+type host struct {
+	spec     *weftv1.HostSpec // nil: not in the store
+	observed observedHost
+	plugged  map[intent.InterfaceKey]struct{}
+}
+
+// observedHost is what a host said of itself when last seen. It is remembered across restarts of the controller.
+type observedHost struct {
+	Hostname     string     `json:"hostname,omitempty"`
+	TunnelIP     netip.Addr `json:"tunnelIp,omitzero"` // external_ids:weft-encap-ip, or the address it connects from
+	OVSVersion   string     `json:"ovsVersion,omitempty"`
+	DatapathType string     `json:"datapathType,omitempty"`
+}
+
+func newWorld(sink compile.Sink, m *memory, log *logrus.Entry) (*world, error) {
+	w := &world{log: log, inbox: newInbox(), memory: m, tables: intent.NewTables(), hosts: map[string]*host{}}
+	engine, err := compile.New(compile.Config{
+		Apps: apps.All(w.tables), DB: w.tables.DB, Check: pipeline.NewChecker(), Sink: sink,
+	})
+	w.engine = engine
+	return w, err
+}
+
+// run applies what is posted, and compiles once for all that has gathered.
+func (w *world) run(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.inbox.wake:
+		}
+		w.step(w.inbox.take())
+	}
+}
+
+func (w *world) step(posts []func(*world)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, change := range posts {
+		change(w)
+	}
+	result := w.engine.Step(w.revision)
+	for _, p := range result.Problems {
+		w.log.WithError(p.Err).WithField("unit", p.Owner).Errorf("a rule failed, and has no output\n%s", p.Stack)
+	}
+	w.statusChanged(result.Subjects)
+	for _, f := range w.compiled {
+		f()
+	}
+	w.compiled = nil
+}
+
+// replace takes over the whole intent, as read from the store at a revision.
+func (w *world) replace(resources []*weftv1.Resource, revision int64) {
+	seen := make(map[intent.Key]bool, len(resources))
+	for _, res := range resources {
+		seen[intent.KeyOf(res)] = true
+	}
+	for n := range w.tables.Networks.Scan() {
+		w.dropUnless(seen, n.Key)
+	}
+	for p := range w.tables.Ports.Scan() {
+		w.dropUnless(seen, p.Key)
+	}
+	for name, h := range w.hosts {
+		if h.spec != nil {
+			w.dropUnless(seen, intent.Key{Kind: intent.KindHost, Name: name})
+		}
+	}
+	for _, res := range resources {
+		w.put(res)
+	}
+	w.revision = revision
+}
+
+func (w *world) dropUnless(seen map[intent.Key]bool, key intent.Key) {
+	if !seen[key] {
+		w.drop(key)
+	}
+}
+
+// put takes over one resource. A record that cannot be understood keeps the row that was there: what is not known to be
+// gone is not taken away.
+func (w *world) put(res *weftv1.Resource) {
+	var err error
+	switch key := intent.KeyOf(res); key.Kind {
+	case intent.KindNetwork:
+		var row intent.Network
+		if row, err = intent.NetworkRow(res); err == nil {
+			w.tables.Networks.Put(row)
+		}
+	case intent.KindPort:
+		var row intent.Port
+		if row, err = intent.PortRow(res); err == nil {
+			w.tables.Ports.Put(row)
+		}
+	case intent.KindHost:
+		spec := res.GetHostSpec()
+		if spec == nil {
+			spec = &weftv1.HostSpec{}
+		}
+		w.host(key.Name).spec = spec
+		w.hostFact(key.Name)
+		w.configured(key.Name, spec.GetManager())
+	}
+	if err != nil {
+		w.log.WithError(err).Error("left out a stored resource")
+	}
+}
+
+// drop forgets one resource.
+func (w *world) drop(key intent.Key) {
+	switch key.Kind {
+	case intent.KindNetwork:
+		w.tables.Networks.Delete(key)
+	case intent.KindPort:
+		w.tables.Ports.Delete(key)
+	case intent.KindHost:
+		for k := range w.host(key.Name).plugged {
+			w.unplug(k)
+		}
+		delete(w.hosts, key.Name)
+		w.tables.HostFacts.Delete(key.Name)
+		w.memory.forgotten(key.Name)
+		w.deleted(key.Name)
+	}
+}
+
+func (w *world) host(name string) *host {
+	h, ok := w.hosts[name]
+	if !ok {
+		h = &host{plugged: map[intent.InterfaceKey]struct{}{}}
+		w.hosts[name] = h
+	}
+	return h
+}
+
+// hostFact brings a host's row up to date. A host has one from when it is in the store: registering it there comes first.
+func (w *world) hostFact(name string) {
+	h := w.host(name)
+	if h.spec == nil {
+		return
+	}
+	fact := intent.HostFact{Name: name, TunnelIP: h.observed.TunnelIP, Up: h.spec.AdminStateUp == nil || h.spec.GetAdminStateUp()}
+	if ip, err := netip.ParseAddr(h.spec.GetTunnelIp()); err == nil {
+		fact.TunnelIP = ip
+	}
+	w.tables.HostFacts.Put(fact)
+}
+
+// observe takes over what a host says of itself.
+func (w *world) observe(name string, o observedHost) {
+	h := w.host(name)
+	if h.observed != o {
+		h.observed = o
+		w.memory.observed(name, o)
+	}
+	w.hostFact(name)
+}
+
+// plug takes over an interface that carries an iface-id.
+func (w *world) plug(i intent.Interface) {
+	old, had := w.tables.Interfaces.Peek(i.Key)
+	i.Seq = old.Seq
+	if !had || old.IfaceID != i.IfaceID {
+		w.seq++
+		i.Seq = w.seq
+	}
+	if w.tables.Interfaces.Put(i) {
+		w.host(i.Key.Host).plugged[i.Key] = struct{}{}
+		w.memory.plugged(i)
+	}
+}
+
+// unplug forgets an interface.
+func (w *world) unplug(k intent.InterfaceKey) {
+	if w.tables.Interfaces.Delete(k) {
+		delete(w.host(k.Host).plugged, k)
+		w.memory.unplugged(k)
+	}
+}
+
+// missing returns the known interfaces of a host that a complete list no longer has.
+func (w *world) missing(name string, complete []intent.Interface) []intent.InterfaceKey {
+	there := make(map[intent.InterfaceKey]bool, len(complete))
+	for _, i := range complete {
+		there[i.Key] = true
+	}
+	var gone []intent.InterfaceKey
+	for k := range w.host(name).plugged {
+		if !there[k] {
+			gone = append(gone, k)
+		}
+	}
+	return gone
+}
+
+// after has f called when what has been posted so far is compiled.
+func (w *world) after(f func()) { w.compiled = append(w.compiled, f) }
+
+// hostSpec returns what is configured for a host; nil for none.
+func (w *world) hostSpec(name string) *weftv1.HostSpec {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	if h := w.hosts[name]; h != nil {
+		return h.spec
+	}
+	return nil
+}
+
+// hostNames returns the names of all hosts in the store.
+func (w *world) hostNames() []string {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	names := make([]string, 0, len(w.hosts))
+	for name, h := range w.hosts {
+		if h.spec != nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
