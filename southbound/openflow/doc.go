@@ -9,4 +9,15 @@
 // there for every message, so a switch can be built on the package too.
 //
 // Invariant: whatever the bytes, a parser returns, and what it allocates is bounded by the bytes it was given.
+//
+// # Connection
+//
+// NewConn makes the handshake; Run then owns three goroutines: the reader, which takes messages in order, answers echoes and
+// gives each reply to who waits for it by its transaction id; the writer, which writes what many senders appended to one
+// buffer; and the watch, which asks a silent switch for an echo and ends the connection when none comes. Run returns when all
+// have ended. Serve and Dial make connections and run each with its handler.
+//
+// Changes go through Bundle: all or nothing, and a refusal names the very change. What the switch says unasked is taken with
+// Next. Everything that a switch can make us hold is bounded; where it is too much, the connection ends with a sentence, or
+// an event says that something was lost and everything is to be read again.
 package openflow
