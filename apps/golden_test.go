@@ -1,0 +1,90 @@
+package apps_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/weft-sdn/weft/apps"
+	"github.com/weft-sdn/weft/apps/pipeline"
+	"github.com/weft-sdn/weft/controller/compile"
+	"github.com/weft-sdn/weft/controller/intent"
+	"github.com/weft-sdn/weft/southbound/flow"
+)
+
+var update = flag.Bool("update", false, "write the golden dumps anew")
+
+// TestGoldenDumps holds what each app makes of a small lab against the dump in its folder. The lab: net0 (vxlan) has vm0 on
+// host h0 and vm1 on h1, net1 (geneve) has vm2 on h0 and vm3 on h1; what is shown is h0.
+func TestGoldenDumps(t *testing.T) {
+	_, probe := lab(t)
+	state := probe.Host("h0")
+	for _, app := range apps.All(intent.NewTables()) {
+		t.Run(app.Name, func(t *testing.T) {
+			got := dump(state.Flows, app.ID)
+			slices.SortFunc(state.Ports, func(a, b compile.OVSPort) int { return strings.Compare(a.Name, b.Name) })
+			for _, p := range state.Ports {
+				if app.Name == "tunnel" {
+					got += fmt.Sprintf("port %s on %s: %s, %s, OpenFlow port %d\n", p.Name, p.Bridge, p.Type, p.Options, p.OFPort)
+				}
+			}
+			if got == "" {
+				return // an app that derives rows only
+			}
+			file := filepath.Join(app.Name, "testdata", "golden.txt")
+			if *update {
+				if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); d != "" {
+				t.Errorf("the flows of h0 changed (-want +got); make golden takes them over:\n%s", d)
+			}
+		})
+	}
+}
+
+// dump writes the flows of one app as rows: table, priority, match, actions.
+func dump(flows []flow.Flow, app uint8) string {
+	var rows [][4]string
+	slices.SortFunc(flows, func(a, b flow.Flow) int {
+		if a.Table != b.Table {
+			return int(a.Table) - int(b.Table)
+		}
+		if a.Priority != b.Priority {
+			return int(b.Priority) - int(a.Priority)
+		}
+		return strings.Compare(pipeline.MatchText(a), pipeline.MatchText(b))
+	})
+	var width [4]int
+	for _, f := range flows {
+		if flow.CookieApp(f.Cookie) != app {
+			continue
+		}
+		row := [4]string{pipeline.TableName(f.Table), fmt.Sprint(f.Priority), pipeline.MatchText(f), "→ " + pipeline.ActionsText(f)}
+		for i, cell := range row {
+			width[i] = max(width[i], len(cell))
+		}
+		rows = append(rows, row)
+	}
+	var b strings.Builder
+	for _, r := range rows {
+		line := fmt.Sprintf("%-*s  %*s  %-*s  %s", width[0], r[0], width[1], r[1], width[2], r[2], r[3])
+		b.WriteString(strings.TrimRight(line, " ") + "\n")
+	}
+	return b.String()
+}
