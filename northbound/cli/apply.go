@@ -114,7 +114,10 @@ func (a *app) notApplied(err error, docs []*manifest.Document) error {
 	}
 	placed, rest := place(docs, violations)
 	a.mistakes(placed, rest)
-	fmt.Fprintf(a.err, "nothing was applied (%s in %s)\n", count(max(len(violations), 1), "error"), count(len(docs), "resource"))
+	if more := refused.Total - len(violations); more > 0 {
+		fmt.Fprintf(a.err, "… and %d more\n", more)
+	}
+	fmt.Fprintf(a.err, "nothing was applied (%s in %s)\n", count(max(refused.Total, 1), "error"), count(len(docs), "resource"))
 	return errSaid
 }
 

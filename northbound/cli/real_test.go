@@ -211,6 +211,13 @@ func TestTooMuch(t *testing.T) {
 			t.Errorf("exit status %d, %s%s", code, out, errs)
 		}
 	}
+	var wrong strings.Builder
+	for i := range 300 {
+		fmt.Fprintf(&wrong, "{kind: Port, project: red, name: p%d, spec: {network: x}}\n---\n", i)
+	}
+	if _, _, errs := weft(t, wrong.String(), "apply", "-f", "-"); !strings.HasSuffix(errs, " more\nnothing was applied (300 errors in 300 resources)\n") {
+		t.Error(errs)
+	}
 	if _, out, _ := weft(t, "", "get", "all"); out != "" {
 		t.Error("something was stored:", out)
 	}

@@ -136,6 +136,13 @@ func TestErrors(t *testing.T) {
 			}
 		})
 	}
+	many, _ := status.New(codes.InvalidArgument, "port/red/a: x (and 299 more)").WithDetails(&errdetails.BadRequest{
+		FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: "port/red/a", Description: "x"}, {Field: "port/red/b", Description: "x"}}})
+	h.set(func() { h.fail = many.Err() })
+	var counted *Error
+	if _, err := c.Get(t.Context(), nil); !errors.As(err, &counted) || counted.Total != 300 || len(counted.Violations) != 2 {
+		t.Errorf("counted %+v", counted)
+	}
 	_, err := c.Info(t.Context())
 	if want := "weftd at " + h.address + " does not know this call; is it older than this client, or no weftd at all?"; err == nil || err.Error() != want {
 		t.Errorf("unimplemented: got %v", err)

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -41,6 +42,8 @@ type Error struct {
 	Message string
 	// Violations are the fields or resources at fault.
 	Violations []Violation
+	// Total is how many there are: a status has room for the first ones only, and its message counts the others.
+	Total int
 	// Reason is google.rpc.ErrorInfo's, where the server gives one: "COMPACTED".
 	Reason string
 
@@ -125,6 +128,12 @@ func (c *Client) wrap(err error) error {
 	e := &Error{Code: st.Code(), Message: st.Message()}
 	for _, detail := range st.Details() {
 		e.add(detail)
+	}
+	e.Total = len(e.Violations)
+	if m := regexp.MustCompile(`\(and (\d+) more\)$`).FindStringSubmatch(e.Message); m != nil && e.Total > 0 {
+		if more, err := strconv.Atoi(m[1]); err == nil {
+			e.Total = max(e.Total, more+1) // the message tells the first
+		}
 	}
 	c.word(e)
 	return e
