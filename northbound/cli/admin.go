@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -63,7 +62,7 @@ func (a *app) restoreCmd() *cobra.Command {
 empty is left alone, unless --replace is given.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			var r io.Reader = a.in
+			r := a.in
 			if args[0] != "-" {
 				f, err := os.Open(args[0])
 				if err != nil {

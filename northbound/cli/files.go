@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -39,8 +38,7 @@ func (a *app) documents(names []string, project string) ([]*manifest.Document, e
 }
 
 func (a *app) document(name, project string) ([]*manifest.Document, error) {
-	var r io.Reader = a.in
-	label := "stdin"
+	r, label := a.in, "stdin"
 	if name != "-" {
 		f, err := os.Open(name)
 		if err != nil {

@@ -187,7 +187,7 @@ func (w *watcher) difference(now map[string]*weftv1.Resource, revision int64) er
 	slices.SortFunc(gone, byKey)
 	slices.SortFunc(put, byKey)
 	w.known = now
-	if events := append(gone, put...); len(events) > 0 {
+	if events := slices.Concat(gone, put); len(events) > 0 {
 		return w.deliver(Change{Revision: revision, Events: events, Listed: true})
 	}
 	return nil

@@ -1,6 +1,7 @@
 package manifest
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -114,7 +115,7 @@ func TestMistakes(t *testing.T) {
 		{"top field", "kind: Port\nproject: red\nname: x\nspecs: {}", "f:4: port/red/x: specs: unknown field; did you mean spec?"},
 		{"no kind", "project: red\nname: x", "f:1: kind is missing; there are Host, Network, Port, Project, SegmentRange, Subnet"},
 		{"kind's case", "kind: port\nname: x", `f:1: kind: there is no kind "port"; did you mean Port?`},
-		{"kind misspelt", "kind: Netwrok\nname: x", `f:1: kind: there is no kind "Netwrok"; did you mean Network?`},
+		{"kind misspelt", "kind: Networt\nname: x", `f:1: kind: there is no kind "Networt"; did you mean Network?`},
 		{"no name", "kind: Port\nproject: red", "f:1: Port without a name"},
 		{"no project", "\n\nkind: Port\nname: x", "f:3: port/x: project is missing; a Port belongs to one"},
 		{"project of a host", "kind: Host\nname: h1\nproject: red", "f:3: host/red/h1: project: a Host belongs to no project"},
@@ -194,7 +195,8 @@ func TestBounds(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Fatalf("got %.300v, want %s", err, tt.want)
 			}
-			if errs := err.(Errors); len(errs) > MaxErrors+1 {
+			var errs Errors
+			if !errors.As(err, &errs) || len(errs) > MaxErrors+1 {
 				t.Fatalf("%d errors", len(errs))
 			}
 		})

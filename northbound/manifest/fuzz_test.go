@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 )
 
@@ -14,7 +15,8 @@ func FuzzDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		docs, err := Decode("f", bytes.NewReader(data), Options{Project: "p"})
 		if err != nil {
-			if errs, ok := err.(Errors); !ok || len(errs) == 0 {
+			var errs Errors
+			if !errors.As(err, &errs) || len(errs) == 0 {
 				t.Fatalf("%T %v", err, err)
 			}
 			return
