@@ -87,25 +87,19 @@ func (t *txn) apply(drafts []*draft) []*draft {
 	drafts = append(drafts, t.impliedProjects(drafts)...)
 	byKind := map[Kind][]*draft{}
 	for _, d := range drafts {
-		if !d.bad {
-			t.look(d)
-		}
-		switch {
-		case d.bad:
-		case d.same:
-			d.outcome = weftv1.ApplyResult_OUTCOME_UNCHANGED
-		default:
-			byKind[d.key.Kind] = append(byKind[d.key.Kind], d)
-		}
+		byKind[d.key.Kind] = append(byKind[d.key.Kind], d)
 	}
-	for _, d := range byKind[KindProject] {
-		t.accept(d, nil)
+	// Each kind when those that it refers to are as they will be.
+	for _, step := range []struct {
+		kind  Kind
+		apply func([]*draft)
+	}{
+		{KindProject, t.applyProjects}, {KindSegmentRange, t.applyRanges}, {KindHost, t.applyHosts},
+		{KindNetwork, t.applyNetworks}, {KindSubnet, t.applySubnets}, {KindPort, t.applyPorts},
+	} {
+		byKind[step.kind] = slices.DeleteFunc(byKind[step.kind], t.settled)
+		step.apply(byKind[step.kind])
 	}
-	t.applyRanges(byKind[KindSegmentRange])
-	t.applyNetworks(byKind[KindNetwork])
-	t.applySubnets(byKind[KindSubnet])
-	t.applyPorts(byKind[KindPort])
-	t.applyHosts(byKind[KindHost])
 	t.checkGateways(byKind[KindSubnet])
 	t.passMTU(byKind[KindNetwork])
 	for _, d := range drafts {
@@ -114,6 +108,23 @@ func (t *txn) apply(drafts []*draft) []*draft {
 		}
 	}
 	return drafts
+}
+
+// settled looks at what is stored, and tells whether nothing is to be done about a draft.
+func (t *txn) settled(d *draft) bool {
+	if !d.bad {
+		t.look(d)
+	}
+	if d.same {
+		d.outcome = weftv1.ApplyResult_OUTCOME_UNCHANGED
+	}
+	return d.bad || d.same
+}
+
+func (t *txn) applyProjects(drafts []*draft) {
+	for _, d := range drafts {
+		t.accept(d, nil)
+	}
 }
 
 // impliedProjects returns drafts of projects that are named and do not exist.

@@ -149,6 +149,9 @@ func (t *txn) updateNetwork(d *draft, spec *weftv1.NetworkSpec) {
 
 // passMTU tells the ports of networks whose MTU has changed.
 func (t *txn) passMTU(drafts []*draft) {
+	if len(t.bad) > 0 {
+		return // ports that were refused are not whole
+	}
 	for _, d := range drafts {
 		n, facts := t.networks[d.key], d.facts()
 		if n == nil || facts == nil || d.old == nil || facts.(*networkFacts).mtu == d.old.facts.(*networkFacts).mtu {

@@ -59,8 +59,9 @@ type Catalog struct {
 
 	mu      sync.RWMutex
 	state   *state
-	rev     int64 // state is what the store holds at rev
-	ahead   int64 // newest rev that was not learnt by following the store
+	rev     int64         // state is what the store holds at rev
+	ahead   int64         // newest rev that was not learnt by following the store
+	moved   chan struct{} // closed when the store has been followed further; nil: it is not followed
 	head    head
 	headRev int64 // revision that wrote head; 0: never written
 	doubt   doubt

@@ -78,7 +78,7 @@ func (c *Catalog) current(ctx context.Context, p planned) (bool, error) {
 	if kv.Rev == p.headRev {
 		return true, nil
 	}
-	c.suspect(doubtState)
+	c.suspect(doubtHead)
 	return false, nil
 }
 
@@ -104,7 +104,7 @@ func (c *Catalog) store(ctx context.Context, p planned) (int64, error) {
 	rev, err := c.cfg.Store.Txn(ctx, []store.Compare{{Key: headKey, Rev: p.headRev}}, ops)
 	if err != nil {
 		// Whether it was written is not known now, or others wrote.
-		c.suspect(doubtState)
+		c.suspect(doubtHead)
 		return 0, err
 	}
 	c.committed(p, rev)

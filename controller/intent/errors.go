@@ -90,21 +90,23 @@ type Mismatch struct {
 	Expected, Actual int64 // revisions; 0: does not exist
 }
 
-// String says it in words.
+// String says it in words, without the key.
 func (m Mismatch) String() string {
 	switch {
 	case m.Expected == 0:
-		return fmt.Sprintf("%s exists, at revision %d", m.Key, m.Actual)
+		return fmt.Sprintf("exists, at revision %d", m.Actual)
 	case m.Actual == 0:
-		return fmt.Sprintf("%s does not exist, expected at revision %d", m.Key, m.Expected)
+		return fmt.Sprintf("does not exist, expected at revision %d", m.Expected)
 	}
-	return fmt.Sprintf("%s is at revision %d, expected %d", m.Key, m.Actual, m.Expected)
+	return fmt.Sprintf("is at revision %d, expected %d", m.Actual, m.Expected)
 }
 
 // ConflictError says which preconditions do not hold; nothing was stored.
 type ConflictError struct{ Mismatches []Mismatch }
 
-func (e *ConflictError) Error() string { return join(e.Mismatches, "; ") }
+func (e *ConflictError) Error() string {
+	return join(e.Mismatches, "; ", func(m Mismatch) string { return m.Key.String() + " " + m.String() })
+}
 
 // NotFoundError says which resources there are none of; nothing was stored.
 type NotFoundError struct{ Keys []Key }
@@ -113,7 +115,7 @@ func (e *NotFoundError) Error() string {
 	if len(e.Keys) == 1 {
 		return e.Keys[0].String() + " does not exist"
 	}
-	return join(e.Keys, ", ") + " do not exist"
+	return join(e.Keys, ", ", Key.String) + " do not exist"
 }
 
 // Use says what refers to a resource.
@@ -123,24 +125,24 @@ type Use struct {
 	Total     int
 }
 
-// String says it in words.
-func (u Use) String() string {
-	return fmt.Sprintf("%s is in use by %s", u.Key, list(u.Referrers, u.Total))
-}
+// String says it in words, without the key.
+func (u Use) String() string { return "is used by " + list(u.Referrers, u.Total) }
 
 // InUseError says which resources others depend on, so that they cannot be deleted; nothing was.
 type InUseError struct{ Uses []Use }
 
-func (e *InUseError) Error() string { return join(e.Uses, "; ") }
+func (e *InUseError) Error() string {
+	return join(e.Uses, "; ", func(u Use) string { return u.Key.String() + " " + u.String() })
+}
 
 // join writes things in a row; of many, the first.
-func join[T fmt.Stringer](things []T, separator string) string {
+func join[T any](things []T, separator string, text func(T) string) string {
 	var b strings.Builder
 	for i, t := range things[:min(len(things), maxReferrers)] {
 		if i > 0 {
 			b.WriteString(separator)
 		}
-		b.WriteString(t.String())
+		b.WriteString(text(t))
 	}
 	if more := len(things) - maxReferrers; more > 0 {
 		fmt.Fprintf(&b, " and %d more", more)
@@ -150,7 +152,7 @@ func join[T fmt.Stringer](things []T, separator string) string {
 
 // list writes keys, of which there are total: "port/red/a, port/red/b and 7 more".
 func list(keys []Key, total int) string {
-	s := join(keys[:min(len(keys), maxReferrers)], ", ")
+	s := join(keys[:min(len(keys), maxReferrers)], ", ", Key.String)
 	if more := total - min(len(keys), maxReferrers); more > 0 {
 		s += fmt.Sprintf(" and %d more", more)
 	}

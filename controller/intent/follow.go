@@ -3,6 +3,7 @@ package intent
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -23,7 +24,16 @@ func (c *Catalog) FollowSnapshot(kvs []store.KV, rev int64) error {
 	c.adopt(kvs)
 	c.rev = rev
 	c.doubt = max(c.doubt, doubtHead)
+	c.move()
 	return nil
+}
+
+// move wakes who waits for the store to be followed further.
+func (c *Catalog) move() {
+	if c.moved != nil {
+		close(c.moved)
+	}
+	c.moved = make(chan struct{})
 }
 
 // FollowBatch takes over one revision, unless it is known. It is part of a store.Handler, and always returns nil.
@@ -51,6 +61,7 @@ func (c *Catalog) FollowBatch(b store.Batch) error {
 	if len(writes) > 0 {
 		c.doubt = max(c.doubt, doubtHead)
 	}
+	c.move()
 	return nil
 }
 
@@ -108,28 +119,40 @@ func (c *Catalog) unreadable(storeKey string, err error) {
 	c.cfg.Log.WithError(err).WithField("key", storeKey).Error("left out a stored resource that cannot be read")
 }
 
+// followPatience is how long a writer waits for what another controller has written to come by itself. Reading everything
+// anew costs more.
+const followPatience = 200 * time.Millisecond
+
 // catchUp reads from the store what the catalog is in doubt about.
 func (c *Catalog) catchUp(ctx context.Context) error {
+	patience := time.NewTimer(followPatience)
+	defer patience.Stop()
 	for {
 		c.mu.RLock()
-		d, rev := c.doubt, c.rev
+		s := seen{doubt: c.doubt, rev: c.rev}
+		moved := c.moved
 		c.mu.RUnlock()
-		if d == doubtNone {
+		if s.doubt == doubtNone {
 			return nil
 		}
-		var kvs []store.KV
-		var read int64
-		var err error
-		if d == doubtState {
-			if kvs, read, err = c.cfg.Store.Load(ctx, StorePrefix); err != nil {
-				return fmt.Errorf("%s: %w", StorePrefix, err)
-			}
+		if err := c.look(ctx, &s); err != nil {
+			return err
 		}
-		kv, found, _, err := store.Get(ctx, c.cfg.Store, headKey)
-		if err != nil {
-			return fmt.Errorf("%s: %w", headKey, err)
+		if c.settle(s) {
+			continue
 		}
-		c.settle(seen{d, rev, kvs, read, kv, found})
+		// Others wrote what has not come yet.
+		if moved == nil {
+			c.suspect(doubtState)
+			continue
+		}
+		select {
+		case <-moved:
+		case <-patience.C:
+			c.suspect(doubtState)
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
 }
 
@@ -143,22 +166,34 @@ type seen struct {
 	found     bool // there is a head
 }
 
-// settle takes over what was read of the store, unless it does not fit together or came too late: then the doubt stays.
-func (c *Catalog) settle(s seen) {
+func (c *Catalog) look(ctx context.Context, s *seen) (err error) {
+	if s.doubt == doubtState {
+		if s.resources, s.read, err = c.cfg.Store.Load(ctx, StorePrefix); err != nil {
+			return fmt.Errorf("%s: %w", StorePrefix, err)
+		}
+	}
+	if s.head, s.found, _, err = store.Get(ctx, c.cfg.Store, headKey); err != nil {
+		return fmt.Errorf("%s: %w", headKey, err)
+	}
+	return nil
+}
+
+// settle takes over what was read of the store, unless it does not fit together or came too late: then the doubt stays. It
+// returns false when there is more in the store than the catalog knows of.
+func (c *Catalog) settle(s seen) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.rev != s.rev || c.doubt != s.doubt {
-		return
-	}
-	if s.doubt == doubtHead {
-		if s.head.Rev > c.rev {
-			c.doubt = doubtState // others wrote more than the catalog knows of
-			return
-		}
-	} else {
-		if s.head.Rev > s.read {
-			return // written after the resources were read
-		}
+	switch {
+	case c.rev != s.rev || c.doubt != s.doubt:
+		return true
+	case s.doubt == doubtHead && s.head.Rev > c.rev:
+		return false
+	case s.doubt == doubtHead && s.head.Rev < c.headRev:
+		c.doubt = doubtState // the store was put back to an older state
+		return true
+	case s.doubt == doubtState && s.head.Rev > s.read:
+		return true // written after the resources were read
+	case s.doubt == doubtState:
 		c.adopt(s.resources)
 		if s.read < c.rev {
 			c.rev = 0 // the store was put back to an older state
@@ -174,4 +209,5 @@ func (c *Catalog) settle(s seen) {
 			c.cfg.Log.WithError(err).WithField("key", headKey).Error("what was allocated last cannot be read; allocation starts over")
 		}
 	}
+	return true
 }
