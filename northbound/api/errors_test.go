@@ -132,7 +132,7 @@ func TestRefusals(t *testing.T) {
 func TestStoreAway(t *testing.T) {
 	r := newRig(t, options{})
 	r.apply(project("red"))
-	r.store.Fault(store.Fault{Down: true})
+	r.memory.Fault(store.Fault{Down: true})
 	if _, err := r.weft.Get(t.Context(), &weftv1.GetRequest{Ref: ref("Project", "", "red")}); err != nil {
 		t.Error(err)
 	}
@@ -145,7 +145,7 @@ func TestStoreAway(t *testing.T) {
 	if st := status.Convert(err); st.Code() != codes.Unavailable || retryDelay(st) == 0 {
 		t.Error(err)
 	}
-	r.store.Fault(store.Fault{})
+	r.memory.Fault(store.Fault{})
 	r.apply(project("blue"))
 }
 

@@ -16,8 +16,10 @@ import (
 const (
 	// remembered is of how many changes it is known what was there before.
 	remembered = 16 << 10
-	// catchUp is how long a watch waits for the past to have what the watch has; then it goes on without.
+	// catchUp is how long a watch waits for past and catalog to have what the watch has; then it goes on without.
 	catchUp = time.Second
+	// catalogPoll is how often it is looked whether the catalog has caught up.
+	catalogPoll = 200 * time.Microsecond
 )
 
 // change names one write of one key of the store.
@@ -131,24 +133,26 @@ func (p *past) move(rev int64) {
 	p.moved = make(chan struct{})
 }
 
-// reach waits, for a while, until the past goes up to a revision.
+// reach waits, for a while, until the past and the catalog go up to a revision: who is told of it will read what it made.
 func (p *past) reach(ctx context.Context, rev int64) {
-	timer := time.NewTimer(catchUp)
-	defer timer.Stop()
+	ctx, cancel := context.WithTimeout(ctx, catchUp)
+	defer cancel()
 	for {
 		p.mu.Lock()
 		there, moved := p.rev >= rev, p.moved
 		p.mu.Unlock()
 		if there {
-			return
+			break
 		}
 		select {
 		case <-moved:
-		case <-timer.C:
-			return
 		case <-ctx.Done():
 			return
 		}
+	}
+	for p.catalog.Revision() < rev && ctx.Err() == nil {
+		// The catalog follows the store as the past does, so this is seldom the case, and not for long.
+		time.Sleep(catalogPoll)
 	}
 }
 

@@ -26,7 +26,8 @@ import (
 // rig is a server over a store in memory and a controller that does as the test says.
 type rig struct {
 	t        *testing.T
-	store    *store.Memory
+	store    store.Store
+	memory   *store.Memory // the store, if it is one
 	catalog  *intent.Catalog
 	ctrl     *controller
 	log      *logText
@@ -44,13 +45,18 @@ type rig struct {
 type options struct {
 	listener net.Listener // nil: in memory
 	tls      *tls.Config
-	unread   bool // the store is never read into the catalog
+	unread   bool        // the store is never read into the catalog
+	store    store.Store // nil: a new one in memory
 	bookmark time.Duration
 }
 
 func newRig(t *testing.T, o options) *rig {
 	t.Helper()
 	r := &rig{t: t, store: store.NewMemory(), ctrl: newController(), log: &logText{}, registry: prometheus.NewRegistry(), ended: make(chan struct{})}
+	if o.store != nil {
+		r.store = o.store
+	}
+	r.memory, _ = r.store.(*store.Memory)
 	logger := logrus.New()
 	logger.SetOutput(r.log)
 	log := logrus.NewEntry(logger)

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/weft-sdn/weft/controller/intent"
+	"github.com/weft-sdn/weft/controller/store"
 	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
 )
 
@@ -191,6 +192,27 @@ func TestWatchStatus(t *testing.T) {
 // TestWatchCompacted: a watch from a revision that is no longer known, or not yet, ends and says from where on it can be.
 func TestWatchCompacted(t *testing.T) {
 	r := newRig(t, options{})
+	compacted(t, r)
+	w := r.watch(&weftv1.WatchRequest{})
+	r.memory.LoseWatches()
+	if _, err := w.stream.Recv(); status.Code(err) != codes.Unavailable {
+		t.Error(err)
+	}
+}
+
+// TestWatchEtcd is the same with the store that weftd has.
+func TestWatchEtcd(t *testing.T) {
+	s, err := store.OpenEmbedded(t.Context(), store.EmbeddedConfig{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	r := newRig(t, options{store: s})
+	compacted(t, r)
+}
+
+func compacted(t *testing.T, r *rig) {
+	t.Helper()
 	for i := range 5 {
 		r.apply(project(fmt.Sprintf("p%d", i)))
 	}
@@ -209,10 +231,6 @@ func TestWatchCompacted(t *testing.T) {
 	}
 	w := r.watch(&weftv1.WatchRequest{FromRevision: now})
 	w.expect("%d put project/p4", now)
-	r.store.LoseWatches()
-	if _, err := w.stream.Recv(); status.Code(err) != codes.Unavailable {
-		t.Error(err)
-	}
 }
 
 // TestWatchBookmarks: a watch on which nothing happens gives signs of life, with what has been passed over.
@@ -290,5 +308,23 @@ func TestWatchErrors(t *testing.T) {
 		if _, err := stream.Recv(); status.Code(err) != codes.InvalidArgument {
 			t.Error(err)
 		}
+	}
+}
+
+// TestWatchElsewhere: what one server writes, the watches of another on the same store tell, and what they tell can be read
+// there.
+func TestWatchElsewhere(t *testing.T) {
+	here := newRig(t, options{})
+	there := newRig(t, options{store: here.store})
+	w := there.watch(&weftv1.WatchRequest{})
+	for i := range 50 {
+		rev := here.apply(project(fmt.Sprintf("p%d", i)))
+		w.expect("%d put project/p%d", rev, i)
+		got, err := there.weft.Get(t.Context(), &weftv1.GetRequest{Ref: ref("Project", "", fmt.Sprintf("p%d", i))})
+		if err != nil || got.GetRevision() < rev {
+			t.Fatal(got, err)
+		}
+		gone := here.remove(ref("Project", "", fmt.Sprintf("p%d", i)))
+		w.expect("%d delete project/p%d", gone, i)
 	}
 }

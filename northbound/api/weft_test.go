@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -102,6 +103,29 @@ func TestLargeMessage(t *testing.T) {
 	_, err := r.weft.Apply(t.Context(), &weftv1.ApplyRequest{Resources: []*weftv1.Resource{big}})
 	if st := status.Convert(err); st.Code() != codes.ResourceExhausted || !strings.Contains(st.Message(), "larger than max") {
 		t.Error(err)
+	}
+}
+
+// TestUsage: what only the catalog can count is in the status.
+func TestUsage(t *testing.T) {
+	r := newRig(t, options{})
+	subnet := &weftv1.Resource{Kind: "Subnet", Project: "red", Name: "v4", Spec: &weftv1.Resource_SubnetSpec{SubnetSpec: &weftv1.SubnetSpec{Network: "web", Cidr: "10.0.0.0/29"}}}
+	ids := &weftv1.Resource{Kind: "SegmentRange", Name: "few", Spec: &weftv1.Resource_SegmentRangeSpec{
+		SegmentRangeSpec: &weftv1.SegmentRangeSpec{NetworkType: "vxlan", Minimum: 100, Maximum: 101}}}
+	r.apply(ids)
+	r.apply(network("red", "web"), subnet, port("red", "vm1", "web"), port("red", "vm2", "web"))
+	list, err := r.weft.List(t.Context(), &weftv1.ListRequest{Filter: &weftv1.Filter{Kinds: []string{"Subnet"}, Fields: []string{"status.subnet.usedIps=2"}}})
+	if err != nil || len(list.GetResources()) != 1 {
+		t.Error(list, err)
+	}
+	got, err := r.weft.Get(t.Context(), &weftv1.GetRequest{Ref: ref("SegmentRange", "", "few")})
+	if s := got.GetResource().GetStatus().GetSegmentRange(); err != nil || s.GetUsed() != 1 || s.GetAvailable() != 1 {
+		t.Error(got, err)
+	}
+	_, err = r.weft.Apply(t.Context(), &weftv1.ApplyRequest{Resources: []*weftv1.Resource{network("red", "a"), network("red", "b")}})
+	st := status.Convert(err)
+	if v := detail[*errdetails.BadRequest](st).GetFieldViolations(); st.Code() != codes.ResourceExhausted || len(v) != 1 || v[0].GetReason() != "EXHAUSTED" {
+		t.Error(st.Proto())
 	}
 }
 
