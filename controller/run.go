@@ -201,7 +201,7 @@ func (c *core) run(ctx context.Context, l *listeners) error {
 		return ended(ctx, "OVSDB", ovsdb.Serve(ctx, l.ovsdb, ovsdb.Config{Log: c.log}, c.hosts.handle))
 	}))
 	g.Go(afterLoad(func() error {
-		return ended(ctx, "OpenFlow", openflow.Serve(ctx, l.openflow, openflow.Config{Log: c.log}, c.switches.handle))
+		return ended(ctx, "OpenFlow", openflow.Serve(ctx, l.openflow, openflow.ConnConfig{}, c.switches.handle, c.switches.report))
 	}))
 	g.Go(afterLoad(func() error { c.dialers.run(ctx); return nil }))
 	return g.Wait()

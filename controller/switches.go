@@ -2,7 +2,7 @@ package controller
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"sync"
 	"time"
 
@@ -37,14 +37,11 @@ func newSwitches(h *hosts, b *reconcile.Board, log *logrus.Entry) *switches {
 }
 
 // handle serves one switch connection until it ends.
-func (s *switches) handle(ctx context.Context, c *openflow.Conn) {
-	log := s.log.WithFields(logrus.Fields{"peer": c.Peer(), "datapath": fmt.Sprintf("%016x", c.DatapathID())})
-	name, ok := s.hosts.owner(ctx, c.DatapathID())
+func (s *switches) handle(ctx context.Context, c *openflow.Conn) error {
+	log := s.log.WithFields(logrus.Fields{"peer": c.Info().Remote, "datapath": dpidText(c.Datapath())})
+	name, ok := s.hosts.owner(ctx, c.Datapath())
 	if !ok {
-		if ctx.Err() == nil {
-			log.Warn("closed the connection of a switch that belongs to no known host")
-		}
-		return
+		return errStranger
 	}
 	log = log.WithField("host", name)
 	ctx, end := context.WithCancel(ctx)
@@ -52,13 +49,16 @@ func (s *switches) handle(ctx context.Context, c *openflow.Conn) {
 	r := s.replace(name, end)
 	defer s.leave(name, r)
 	log.Info("switch connected")
-	err := (&reconcile.Reconciler{Board: s.board, Target: s.board.Target(name), Conn: c, Log: log}).Run(ctx)
-	if ctx.Err() != nil {
-		log.Info("switch disconnected")
-		return
-	}
-	log.WithError(err).Warn("gave up a switch connection; the switch connects again")
+	return (&reconcile.Reconciler{Board: s.board, Target: s.board.Target(name), Conn: c, Log: log}).Run(ctx)
 }
+
+// report is told why a connection ended, or never was.
+func (s *switches) report(err error) {
+	s.log.WithError(err).Warn("a switch connection ended")
+}
+
+// errStranger ends the connection of a switch that belongs to no known host.
+var errStranger = errors.New("no known host has a switch with this datapath id; a host is known when its OVSDB server has connected")
 
 // replace makes a connection the host's, after the one before has ended: a switch that connects again has lost its old
 // connection, whether we have noticed or not.

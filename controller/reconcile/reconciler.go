@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/weft-sdn/weft/southbound/flow"
 	"github.com/weft-sdn/weft/southbound/openflow"
@@ -35,22 +36,53 @@ type Reconciler struct {
 
 // Run brings the switch to the target's desired state and keeps it there until ctx or the connection ends.
 func (r *Reconciler) Run(ctx context.Context) error {
-	if err := r.Conn.BecomeMaster(ctx, uint64(time.Now().UnixNano())); err != nil {
-		return fmt.Errorf("master role: %w", err)
-	}
 	r.Target.connect()
 	defer func() {
 		r.Target.disconnect()
 		r.Board.notify()
 	}()
-	if err := r.Conn.Monitor(ctx, r.observe); err != nil {
+	// What others change while the dump is read is marked as well.
+	if err := r.Conn.Monitor(ctx, watchOthers, nil); err != nil {
 		return fmt.Errorf("flow monitor: %w", err)
 	}
-	if err := r.resync(ctx); err != nil {
-		return err
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return r.listen(ctx) })
+	g.Go(func() error { return r.keep(ctx) })
+	return g.Wait()
+}
+
+// watchOthers asks to be told of changes that others make to any flow.
+var watchOthers = openflow.MonitorRequest{
+	ID: 1, OutPort: flow.PortAny, Table: openflow.AllTables,
+	Flags: openflow.MonitorAdd | openflow.MonitorDelete | openflow.MonitorModify | openflow.MonitorInstructions,
+}
+
+// listen takes what the switch says unasked.
+func (r *Reconciler) listen(ctx context.Context) error {
+	for {
+		e, err := r.Conn.Next(ctx)
+		if err != nil {
+			return err
+		}
+		switch e.Kind {
+		case openflow.EventFlowUpdate:
+			if r.Target.drifted(e.Update) {
+				r.Log.WithFields(logrus.Fields{"table": e.Update.Table, "priority": e.Update.Priority, "cookie": fmt.Sprintf("%#x", e.Update.Cookie)}).
+					Debug("somebody else changed a flow of ours")
+			}
+		case openflow.EventsLost, openflow.EventMonitorPaused:
+			r.Target.doubt()
+		case openflow.EventError:
+			r.Log.WithError(e.Err).Warn("the switch reported an error that belongs to no request")
+		}
 	}
-	r.Board.notify()
-	return r.keep(ctx)
+}
+
+// ours asks for the flows whose cookie says that we made them.
+func ours() openflow.FlowRequest {
+	q := openflow.EveryFlow()
+	q.Cookie, q.CookieMask = flow.CookieTag, flow.CookieMask
+	return q
 }
 
 // resync compares what the switch has with what it should have, and marks what differs.
@@ -58,17 +90,20 @@ func (r *Reconciler) resync(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
 	s := r.Target.startSync()
-	if err := r.Conn.Dump(ctx, flow.CookieTag, flow.CookieMask, s.flow); err != nil {
+	if err := r.Conn.Dump(ctx, ours(), s.flow); err != nil {
 		return fmt.Errorf("dump of flows: %w", err)
 	}
-	if err := r.Conn.Groups(ctx, s.group); err != nil {
+	groups, err := r.Conn.Groups(ctx)
+	if err != nil {
 		return fmt.Errorf("dump of groups: %w", err)
 	}
-	if err := r.Conn.Meters(ctx, s.meter); err != nil {
+	meters, err := r.Conn.Meters(ctx)
+	if err != nil {
 		return fmt.Errorf("dump of meters: %w", err)
 	}
-	s.finish()
-	r.Log.WithFields(logrus.Fields{"flows": s.right, "wrong": s.wrong, "missing": s.missing, "unwanted": s.unwanted}).Info("compared the switch with what it should have")
+	s.finish(groups, meters)
+	r.Log.WithFields(logrus.Fields{"right": s.right, "wrong": s.wrong, "missing": s.missing, "unwanted": s.unwanted}).Info("compared the switch's flows with what they should be")
+	r.Board.notify()
 	return nil
 }
 
@@ -78,6 +113,11 @@ func (r *Reconciler) keep(ctx context.Context) error {
 	reconsider := time.NewTicker(reconsiderAfter)
 	defer reconsider.Stop()
 	for {
+		if r.Target.unsynced() {
+			if err := r.resync(ctx); err != nil {
+				return err
+			}
+		}
 		batch := r.Target.take(bundleMods)
 		if len(batch.mods) == 0 {
 			select {
@@ -90,17 +130,18 @@ func (r *Reconciler) keep(ctx context.Context) error {
 			continue
 		}
 		err := r.send(ctx, batch.mods)
+		refused, wasRefused := errors.AsType[*openflow.ModError](err)
+		if wasRefused {
+			r.Log.WithError(err).Error("the switch refused a change; the others go on without it")
+			r.Target.isolate(batch, refused)
+		}
 		r.Target.done(batch, err)
 		r.Board.notify()
-		var refused *openflow.ModError
 		switch {
 		case err == nil:
 			retry = retryFirst
 			continue
-		case errors.As(err, &refused):
-			r.Log.WithError(err).Error("the switch refused a change; the others go on without it")
-			r.Target.isolate(batch.mods[refused.Index], err.Error())
-		default:
+		case !wasRefused:
 			return fmt.Errorf("bundle: %w", err)
 		}
 		select {
@@ -112,19 +153,9 @@ func (r *Reconciler) keep(ctx context.Context) error {
 	}
 }
 
+// send makes changes in one bundle. The switch answers the commit when they are made, so that no barrier has to follow.
 func (r *Reconciler) send(ctx context.Context, mods []openflow.Mod) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	if err := r.Conn.Bundle(ctx, mods); err != nil {
-		return err
-	}
-	return r.Conn.Barrier(ctx)
-}
-
-// observe is told of every change that others make to the switch's flows.
-func (r *Reconciler) observe(u openflow.Update) {
-	if r.Target.drifted(u) {
-		r.Log.WithFields(logrus.Fields{"table": u.Table, "priority": u.Priority, "cookie": fmt.Sprintf("%#x", u.Cookie)}).
-			Debug("somebody else changed a flow of ours")
-	}
+	return r.Conn.Bundle(ctx, mods)
 }

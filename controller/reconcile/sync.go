@@ -25,8 +25,6 @@ func (t *Target) disconnect() {
 type comparison struct {
 	t                               *Target
 	number                          uint64
-	groups                          map[uint32]bool
-	meters                          map[uint32]bool
 	right, wrong, missing, unwanted int
 }
 
@@ -34,7 +32,7 @@ func (t *Target) startSync() *comparison {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.dumps++
-	return &comparison{t: t, number: t.dumps, groups: map[uint32]bool{}, meters: map[uint32]bool{}}
+	return &comparison{t: t, number: t.dumps}
 }
 
 // flow compares one flow of ours that the switch has.
@@ -55,126 +53,144 @@ func (c *comparison) flow(s *openflow.FlowStats) error {
 	return nil
 }
 
-func (c *comparison) group(g flow.Group) {
-	c.t.mu.Lock()
-	defer c.t.mu.Unlock()
-	c.groups[g.ID] = true
-	if want, ok := c.t.groups[g.ID]; want != g && (ok || ourGroup(g.ID)) {
-		c.t.marked.groups[g.ID] = struct{}{}
-	}
-}
-
-func (c *comparison) meter(id uint32, flags uint16, bands []byte) {
-	c.t.mu.Lock()
-	defer c.t.mu.Unlock()
-	c.meters[id] = true
-	if want, ok := c.t.meters[id]; !ok || uint16(want.Flags) != flags || want.Bands != string(bands) {
-		if ok || ourMeter(id) {
-			c.t.marked.meters[id] = struct{}{}
-		}
-	}
-}
-
 // ourNumber begins the numbers of our groups (8 of 32 bits) and meters (the part above the lowest 12 bits): they have no cookies.
 const ourNumber = 0x57
 
 func ourGroup(id uint32) bool { return id>>24 == ourNumber }
 func ourMeter(id uint32) bool { return id>>12 == ourNumber }
 
-// finish marks what the dump did not show.
-func (c *comparison) finish() {
-	c.t.mu.Lock()
-	defer c.t.mu.Unlock()
-	for k, e := range c.t.flows {
+// finish compares groups and meters, and marks what the dumps did not show.
+func (c *comparison) finish(groups []flow.Group, meters []flow.Meter) {
+	t := c.t
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for k, e := range t.flows {
 		if e.seen != c.number {
 			c.missing++
-			c.t.marked.flows[k] = struct{}{}
+			t.marked.flows[k] = struct{}{}
 		}
 	}
-	for id := range c.t.groups {
-		if !c.groups[id] {
-			c.t.marked.groups[id] = struct{}{}
+	t.onSwitch = onSwitch{map[uint32]bool{}, map[uint32]bool{}}
+	for _, g := range groups {
+		t.onSwitch.groups[g.ID] = true
+		if want, ok := t.groups[g.ID]; want != g && (ok || ourGroup(g.ID)) {
+			t.marked.groups[g.ID] = struct{}{}
 		}
 	}
-	for id := range c.t.meters {
-		if !c.meters[id] {
-			c.t.marked.meters[id] = struct{}{}
+	for _, m := range meters {
+		t.onSwitch.meters[m.ID] = true
+		if want, ok := t.meters[m.ID]; want != m && (ok || ourMeter(m.ID)) {
+			t.marked.meters[m.ID] = struct{}{}
 		}
 	}
-	c.t.onSwitch = onSwitch{c.groups, c.meters}
-	c.t.synced = true
-	c.t.signal()
+	for id := range t.groups {
+		if !t.onSwitch.groups[id] {
+			t.marked.groups[id] = struct{}{}
+		}
+	}
+	for id := range t.meters {
+		if !t.onSwitch.meters[id] {
+			t.marked.meters[id] = struct{}{}
+		}
+	}
+	t.synced = true
+	t.signal()
 }
 
 // onSwitch are the groups and meters that the switch has: adding one that exists fails.
 type onSwitch struct{ groups, meters map[uint32]bool }
 
-// batch is what one bundle does about.
+// batch is one bundle: its changes, and the keys that they are about.
 type batch struct {
-	mods []openflow.Mod
-	keys marks
+	mods  []openflow.Mod
+	about []change // of each of mods
+	keys  marks
 }
 
-// take turns at most n marks into changes: meters, groups and flows are added before flows, groups and meters are removed.
-// What may not be removed yet stays marked.
+// change says what one change of a bundle is about.
+type change struct {
+	what what
+	key  flow.Key // of a flow
+	id   uint32   // of a group or meter
+}
+
+type what uint8
+
+const (
+	addFlow what = iota
+	removeFlow
+	addGroup
+	changeGroup
+	removeGroup
+	addMeter
+	changeMeter
+	removeMeter
+)
+
+func (b *batch) add(m openflow.Mod, c change) {
+	b.mods = append(b.mods, m)
+	b.about = append(b.about, c)
+}
+
+// take turns at most about n marks into changes: meters, groups and flows are added before flows, groups and meters are
+// removed. What may not be removed yet stays marked.
 func (t *Target) take(n int) batch {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	b := batch{keys: newMarks()}
+	b, removals := batch{keys: newMarks()}, batch{}
 	if !t.synced {
 		return b
 	}
-	var removals []openflow.Mod
 	t.takeMeters(&b, &removals)
 	t.takeGroups(&b, &removals)
-	var flows []openflow.Mod
+	t.takeFlows(&b, &removals, n)
+	// Flows go before the groups and meters that they use.
+	for i := len(removals.mods) - 1; i >= 0; i-- {
+		b.add(removals.mods[i], removals.about[i])
+	}
+	if len(b.mods) == 0 {
+		b.keys = newMarks() // nothing to wait for
+	}
+	t.flying = b.keys
+	return b
+}
+
+func (t *Target) takeFlows(b, removals *batch, n int) {
 	for k := range t.marked.flows {
-		if len(b.mods)+len(flows) >= n {
-			break
-		}
-		if _, refused := t.refused[k]; refused {
-			delete(t.marked.flows, k)
-			continue
+		if len(b.mods)+len(removals.mods) >= n {
+			return
 		}
 		e, wanted := t.flows[k]
+		_, refused := t.refused[k]
 		switch {
+		case wanted && refused:
+			delete(t.marked.flows, k)
+			continue
 		case wanted:
-			b.mods = append(b.mods, openflow.Mod{Command: openflow.AddFlow, Flow: flow.Flow{Key: k, Instructions: e.instructions, Cookie: e.cookie}})
+			b.add(openflow.AddFlow(flow.Flow{Key: k, Instructions: e.instructions, Cookie: e.cookie}), change{what: addFlow, key: k})
+			t.stats.FlowsAdded++
 		case t.removals:
-			flows = append(flows, openflow.Mod{Command: openflow.DeleteFlow, Flow: flow.Flow{Key: k}})
+			removals.add(openflow.DeleteFlowStrict(k), change{what: removeFlow, key: k})
+			t.stats.FlowsRemoved++
 		default:
 			continue
 		}
 		delete(t.marked.flows, k)
 		b.keys.flows[k] = struct{}{}
 	}
-	t.stats.FlowsAdded += uint64(countAdds(b.mods))
-	t.stats.FlowsRemoved += uint64(len(flows))
-	b.mods = append(append(b.mods, flows...), removals...)
-	t.flying = b.keys
-	return b
 }
 
-func countAdds(mods []openflow.Mod) (n int) {
-	for i := range mods {
-		if mods[i].Command == openflow.AddFlow {
-			n++
-		}
-	}
-	return n
-}
-
-func (t *Target) takeMeters(b *batch, removals *[]openflow.Mod) {
+func (t *Target) takeMeters(b, removals *batch) {
 	for id := range t.marked.meters {
 		m, wanted := t.meters[id]
 		switch {
 		case wanted && t.onSwitch.meters[id]:
-			b.mods = append(b.mods, openflow.Mod{Command: openflow.ModifyMeter, Meter: m})
+			b.add(openflow.ModifyMeter(m), change{what: changeMeter, id: id})
 		case wanted:
-			b.mods = append(b.mods, openflow.Mod{Command: openflow.AddMeter, Meter: m})
+			b.add(openflow.AddMeter(m), change{what: addMeter, id: id})
 		case !t.onSwitch.meters[id]:
 		case t.removals:
-			*removals = append(*removals, openflow.Mod{Command: openflow.DeleteMeter, Meter: flow.Meter{ID: id}})
+			removals.add(openflow.DeleteMeter(id), change{what: removeMeter, id: id})
 		default:
 			continue
 		}
@@ -183,17 +199,17 @@ func (t *Target) takeMeters(b *batch, removals *[]openflow.Mod) {
 	}
 }
 
-func (t *Target) takeGroups(b *batch, removals *[]openflow.Mod) {
+func (t *Target) takeGroups(b, removals *batch) {
 	for id := range t.marked.groups {
 		g, wanted := t.groups[id]
 		switch {
 		case wanted && t.onSwitch.groups[id]:
-			b.mods = append(b.mods, openflow.Mod{Command: openflow.ModifyGroup, Group: g})
+			b.add(openflow.ModifyGroup(g), change{what: changeGroup, id: id})
 		case wanted:
-			b.mods = append(b.mods, openflow.Mod{Command: openflow.AddGroup, Group: g})
+			b.add(openflow.AddGroup(g), change{what: addGroup, id: id})
 		case !t.onSwitch.groups[id]:
 		case t.removals:
-			*removals = append(*removals, openflow.Mod{Command: openflow.DeleteGroup, Group: flow.Group{ID: id}})
+			removals.add(openflow.DeleteGroup(id), change{what: removeGroup, id: id})
 		default:
 			continue
 		}
@@ -213,8 +229,8 @@ func (t *Target) done(b batch, err error) {
 		for _, reason := range t.refused {
 			t.failure = reason
 		}
-		for _, m := range b.mods {
-			t.onSwitch.note(m)
+		for _, c := range b.about {
+			t.onSwitch.note(c)
 		}
 		return
 	}
@@ -232,29 +248,49 @@ func (t *Target) done(b batch, err error) {
 	t.signal()
 }
 
-func (o onSwitch) note(m openflow.Mod) {
-	switch m.Command {
-	case openflow.AddGroup:
-		o.groups[m.Group.ID] = true
-	case openflow.DeleteGroup:
-		delete(o.groups, m.Group.ID)
-	case openflow.AddMeter:
-		o.meters[m.Meter.ID] = true
-	case openflow.DeleteMeter:
-		delete(o.meters, m.Meter.ID)
+func (o onSwitch) note(c change) {
+	switch c.what {
+	case addGroup:
+		o.groups[c.id] = true
+	case removeGroup:
+		delete(o.groups, c.id)
+	case addMeter:
+		o.meters[c.id] = true
+	case removeMeter:
+		delete(o.meters, c.id)
 	}
 }
 
+// doubt says that changes by others may have been missed: everything is to be compared again.
+func (t *Target) doubt() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.synced = false
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (t *Target) unsynced() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !t.synced
+}
+
 // drifted marks a flow that somebody else changed, if what the switch has now is not what is wanted.
-func (t *Target) drifted(u openflow.Update) bool {
-	key := flow.Key{Table: u.Table, Priority: u.Priority, Match: string(u.Match)}
+func (t *Target) drifted(u *openflow.FlowUpdate) bool {
+	if u.Event == openflow.FlowAbbreviated {
+		return false // our own
+	}
+	key, deleted := u.Key(), u.Event == openflow.FlowDeleted
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	e, wanted := t.flows[key]
 	switch {
-	case wanted && !u.Deleted && e.cookie == u.Cookie && e.instructions == string(u.Instructions):
+	case wanted && !deleted && e.cookie == u.Cookie && e.instructions == string(u.Instructions):
 		return false
-	case !wanted && (u.Deleted || !flow.CookieIsOurs(u.Cookie)):
+	case !wanted && (deleted || !flow.CookieIsOurs(u.Cookie)):
 		return false
 	}
 	t.stats.Drift++
@@ -263,14 +299,14 @@ func (t *Target) drifted(u openflow.Update) bool {
 	return true
 }
 
-// isolate leaves out a change that the switch refuses, so that others are not held up by it.
-func (t *Target) isolate(m openflow.Mod, reason string) {
-	if m.Command != openflow.AddFlow {
-		return // tried again as it is: groups and meters that are refused hold up what uses them
+// isolate leaves out a flow that the switch refuses, so that others are not held up by it. Groups and meters that are
+// refused are tried again as they are: flows that use them could not work without.
+func (t *Target) isolate(b batch, e *openflow.ModError) {
+	if c := b.about[e.Index]; c.what == addFlow {
+		t.mu.Lock()
+		t.refused[c.key] = e.Error()
+		t.mu.Unlock()
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.refused[m.Flow.Key] = reason
 }
 
 // reconsider marks what was refused once more, and tells whether there was anything.
