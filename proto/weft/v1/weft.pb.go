@@ -87,7 +87,8 @@ const (
 	Event_TYPE_UNSPECIFIED Event_Type = 0
 	// The resource was created or updated.
 	Event_TYPE_PUT Event_Type = 1
-	// The resource was deleted; it is sent as it was.
+	// The resource was deleted, or passes the filter no more; it is sent as it was, as far as that is known: kind, project
+	// and name always are.
 	Event_TYPE_DELETE Event_Type = 2
 	// Only the status changed. Status changes have no revision of their own.
 	Event_TYPE_STATUS Event_Type = 3
@@ -904,7 +905,8 @@ func (x *WatchRequest) GetIncludeStatus() bool {
 	return false
 }
 
-// WatchResponse is the changes of one revision, or a sign of life.
+// WatchResponse is the changes of one revision, or a sign of life. Very many changes come in several messages, of which
+// the last tells their revision and the others the one before.
 type WatchResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// All changes up to here have been sent: resume from this revision + 1.
