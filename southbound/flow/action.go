@@ -208,8 +208,8 @@ func CheckPktLarger(n uint16, dst Sub) Action {
 	return Action{kind: kindCheckPktLarger, n: uint32(n), dst: dst}
 }
 
-// DeleteField removes a tunnel option.
-func DeleteField(id FieldID) Action { return Action{kind: kindDeleteField, dst: Whole(id)} }
+// DeleteField removes a tunnel option. The part is as long as the option.
+func DeleteField(option Sub) Action { return Action{kind: kindDeleteField, dst: option} }
 
 // FinTimeout shortens the flow's timeouts, in seconds, when a TCP FIN or RST passes.
 func FinTimeout(idle, hard uint16) Action {

@@ -83,6 +83,12 @@ func parseAction(b []byte, depth int) (Action, error) {
 		return Action{kind: kindOutput, n: be.Uint32(b[4:]), n2: uint32(be.Uint16(b[8:]))}, nil
 	case actSetField:
 		f, rest, err := parseField(b[4:])
+		switch {
+		case f.ID.isTunMetadata() && err == nil:
+			f.Mask = f.ID.all()
+		case f.ID == InPort16 && err == nil:
+			f = U32(InPort, port32(uint16(f.Value.Lo)))
+		}
 		if err == nil && (len(rest) >= 8 || !f.ID.Writable() || f.Mask.IsZero()) {
 			err = actionError(kindSetField, ErrBadAction)
 		}
@@ -280,7 +286,7 @@ func parseRareNicira(subtype uint16, r *reader) (Action, error) {
 	case nxSample, nxSample3:
 		return parseSample(r, subtype == nxSample3)
 	case nxDeleteField:
-		return r.done(DeleteField(r.name()))
+		return parseDeleteField(r)
 	case nxFinTimeout:
 		return r.done(FinTimeout(r.u16(), r.u16()))
 	}

@@ -217,3 +217,11 @@ func parseLearnTerm(r *reader) LearnTerm {
 	}
 	return t
 }
+
+func parseDeleteField(r *reader) (Action, error) {
+	size := 0
+	if len(r.b) >= 4 {
+		size = min(int(r.b[3]), 16)
+	}
+	return r.done(DeleteField(r.part(Sub{ID: r.name(), Len: uint8(8 * size)})))
+}

@@ -253,16 +253,35 @@ func appendSetField(b []byte, f *Field) ([]byte, error) {
 		return b, fieldError(f.ID, ErrMask)
 	}
 	start := len(b)
-	if f.Exact() {
-		b = be.AppendUint32(b, actSetField<<16)
-		b = appendField(b, f)
-	} else {
-		b = nicira(b, nxRegLoad2, 0) // the field follows the subtype at once, where other actions have padding
-		b = appendField(b, f)
+	switch {
+	case f.ID.isTunMetadata():
+		b = appendSetTunMetadata(b, f)
+	case f.ID == InPort:
+		if err := checkPort16(uint32(f.Value.Lo)); err != nil {
+			return b, err
+		}
+		b = Bits{Lo: uint64(port16(uint32(f.Value.Lo)))}.append(InPort16.appendNXM(be.AppendUint32(b, actSetField<<16), 0, 2), 2)
+	case f.Exact():
+		b = appendField(be.AppendUint32(b, actSetField<<16), f)
+	default:
+		size := f.size()
+		b = f.ID.appendNXM(nicira(b, nxRegLoad2, 0), hasMask, 2*size)
+		b = f.Mask.append(f.Value.append(b, size), size)
 	}
 	b = pad(b, start)
 	be.PutUint16(b[start+2:], uint16(len(b)-start))
 	return b, nil
+}
+
+// appendSetTunMetadata writes no more bytes than it takes: an action does not know how long the option is.
+func appendSetTunMetadata(b []byte, f *Field) []byte {
+	if f.Exact() || f.Mask == f.ID.all() {
+		size := max(1, (f.Value.Len()+7)/8)
+		return f.Value.append(f.ID.appendNXM(be.AppendUint32(b, actSetField<<16), 0, size), size)
+	}
+	size := (f.Mask.Len() + 7) / 8
+	b = f.ID.appendNXM(nicira(b, nxRegLoad2, 0), hasMask, 2*size)
+	return f.Mask.append(f.Value.append(b, size), size)
 }
 
 // source and destination check a part that an action reads or writes.
@@ -284,7 +303,16 @@ func (s Sub) destination() error {
 }
 
 // appendName writes which field a part is of.
-func (s Sub) appendName(b []byte) []byte { return s.ID.appendHeader(b, s.ID.Bytes(), false) }
+func (s Sub) appendName(b []byte) []byte {
+	size := s.ID.Bytes()
+	if s.ID.isTunMetadata() {
+		size = (int(s.Off) + int(s.Len) + 31) / 32 * 4
+	}
+	return s.ID.appendNXM(b, 0, size)
+}
+
+// isLong says whether a part's name takes 8 bytes, for which some actions have no room.
+func (s Sub) isLong() bool { return nxmNames[s.ID].class == classExperimenter }
 
 // offsetBits is a part's place in 16 bits: 10 for the offset, 6 for the length less one.
 func (s Sub) offsetBits() uint16 { return uint16(s.Off)<<6 | uint16(s.Len-1) }

@@ -20,7 +20,7 @@ func appendCheckPktLarger(b []byte, a *Action) ([]byte, error) {
 	start := len(b)
 	b = be.AppendUint16(nicira(b, nxCheckPktLarger, 0), uint16(a.n))
 	b = a.dst.appendName(be.AppendUint16(b, uint16(a.dst.Off)))
-	return closeLength(pad(zeros(b, 10), start), start)
+	return closeLength(pad(b, start), start)
 }
 
 func appendSample(b []byte, a *Action) ([]byte, error) {
@@ -53,7 +53,7 @@ func appendMultipath(b []byte, a *Action) ([]byte, error) {
 	if err := a.dst.destination(); err != nil {
 		return b, err
 	}
-	if a.dst.Len > 64 || a.dst.ID.info().class == classExperimenter || a.dst.Len < 32 && m.Links > 1<<a.dst.Len {
+	if a.dst.Len > 64 || a.dst.isLong() || a.dst.Len < 32 && m.Links > 1<<a.dst.Len {
 		return b, fieldError(a.dst.ID, ErrPart)
 	}
 	b = be.AppendUint16(nicira(b, nxMultipath, 32), uint16(m.Fields))
@@ -75,7 +75,7 @@ func appendBundle(b []byte, a *Action) ([]byte, error) {
 		if err := a.dst.destination(); err != nil {
 			return b, err
 		}
-		if a.dst.Len > 64 || a.dst.ID.info().class == classExperimenter {
+		if a.dst.Len > 64 || a.dst.isLong() {
 			return b, fieldError(a.dst.ID, ErrPart)
 		}
 	}

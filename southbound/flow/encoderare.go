@@ -52,12 +52,10 @@ func appendRareAction(b []byte, a *Action, depth int) ([]byte, error) {
 	case kindSample:
 		return appendSample(b, a)
 	case kindDeleteField:
-		start := len(b)
-		if !a.dst.ID.isTunMetadata() {
-			return b, fieldError(a.dst.ID, ErrReadOnly)
+		if !a.dst.ID.isTunMetadata() || !a.dst.valid() || a.dst.Off != 0 || a.dst.Len%32 != 0 {
+			return b, fieldError(a.dst.ID, ErrPart)
 		}
-		b = pad(a.dst.ID.appendHeader(nicira(b, nxDeleteField, 0), 124, false), start)
-		return closeLength(pad(b, start), start)
+		return zeros(a.dst.appendName(nicira(b, nxDeleteField, 24)), 10), nil
 	case kindFinTimeout:
 		b = be.AppendUint16(nicira(b, nxFinTimeout, 16), uint16(a.n))
 		return zeros(be.AppendUint16(b, uint16(a.n2)), 2), nil
@@ -80,7 +78,7 @@ func appendOutputReg(b []byte, a *Action) ([]byte, error) {
 	if a.src.Len > 64 {
 		return b, fieldError(a.src.ID, ErrPart)
 	}
-	if a.src.ID.info().class == classExperimenter {
+	if a.src.isLong() {
 		b = be.AppendUint16(nicira(b, nxOutputReg2, 24), a.src.offsetBits())
 		b = be.AppendUint16(b, uint16(a.n))
 		return zeros(a.src.appendName(b), 2), nil
@@ -96,7 +94,7 @@ func appendLoad(b []byte, a *Action) ([]byte, error) {
 	if a.dst.Len > 64 || !a.field.Value.within(ones(int(a.dst.Len))) {
 		return b, fieldError(a.dst.ID, ErrRange)
 	}
-	if a.dst.ID.info().class == classExperimenter {
+	if a.dst.isLong() {
 		return b, fieldError(a.dst.ID, ErrPart)
 	}
 	b = a.dst.appendName(be.AppendUint16(nicira(b, nxRegLoad, 24), a.dst.offsetBits()))
@@ -152,10 +150,10 @@ func appendController(b []byte, a *Action) ([]byte, error) {
 	start := len(b)
 	b = zeros(nicira(b, nxController2, 0), 6)
 	if c.maxLen() != 0xffff {
-		b = be.AppendUint64(b, propMaxLen<<48|6<<32|uint64(c.maxLen())<<16)
+		b = be.AppendUint64(b, propMaxLen<<48|8<<32|uint64(c.maxLen())<<16)
 	}
 	if c.ID != 0 {
-		b = be.AppendUint64(b, propControllerID<<48|6<<32|uint64(c.ID)<<16)
+		b = be.AppendUint64(b, propControllerID<<48|8<<32|uint64(c.ID)<<16)
 	}
 	if c.Reason != 0 {
 		b = be.AppendUint64(b, propReason<<48|5<<32|uint64(c.wireReason())<<24)
@@ -199,7 +197,7 @@ func appendCT(b []byte, a *Action, depth int) ([]byte, error) {
 		if err := c.ZoneFrom.source(); err != nil {
 			return b, err
 		}
-		if c.ZoneFrom.Len != 16 || c.ZoneFrom.ID.info().class == classExperimenter {
+		if c.ZoneFrom.Len != 16 || c.ZoneFrom.isLong() {
 			return b, fieldError(c.ZoneFrom.ID, ErrPart)
 		}
 		b = be.AppendUint16(c.ZoneFrom.appendName(b), c.ZoneFrom.offsetBits())

@@ -66,7 +66,9 @@ func AppendMatch(b []byte, m Match) ([]byte, error) {
 	for w, word := range s.ids {
 		for ; word != 0; word &= word - 1 {
 			id := FieldID(w<<6 + bits.TrailingZeros64(word))
-			if at := s.at[id]; at != 0 {
+			if at := s.at[id]; at != 0 && id == TunFlags {
+				b = appendMasked(b, &m[at-1]) // Open vSwitch keeps more flags than it lets be matched
+			} else if at != 0 {
 				b = appendField(b, &m[at-1])
 			} else {
 				f := U32(id, s.implied(id))
@@ -143,27 +145,29 @@ func (f *Field) check() error {
 
 // appendField writes one OXM TLV of a checked field.
 func appendField(b []byte, f *Field) []byte {
-	b = f.ID.appendHeader(b, f.size(), !f.Exact())
-	b = f.Value.append(b, f.size())
 	if !f.Exact() {
-		b = f.Mask.append(b, f.size())
+		return appendMasked(b, f)
 	}
-	return b
+	r, size := f.ID.info(), f.size()
+	return f.Value.append(appendOXM(b, r.class, r.field, r.experimenter, size), size)
 }
 
-// appendHeader writes the 4 or 8 bytes that name a field; size is that of the value alone.
-func (id FieldID) appendHeader(b []byte, size int, withMask bool) []byte { //nolint:revive // one bit of the header
-	r := id.info()
-	head := uint32(r.class)<<16 | uint32(r.field)<<9
-	if withMask {
-		head |= 1 << 8
-		size *= 2
-	}
-	if r.class != classExperimenter {
+func appendMasked(b []byte, f *Field) []byte {
+	r, size := f.ID.info(), f.size()
+	return f.Mask.append(f.Value.append(appendOXM(b, r.class, r.field|hasMask, r.experimenter, 2*size), size), size)
+}
+
+// hasMask makes a field's number, which has 7 bits, say that a mask follows.
+const hasMask = 0x80
+
+// appendOXM writes the 4 or 8 bytes before a value; size is that of value and mask.
+func appendOXM(b []byte, class uint16, field uint8, experimenter uint32, size int) []byte {
+	head := uint32(class)<<16 | uint32(field&^hasMask)<<9 | uint32(field&hasMask)<<1
+	if class != classExperimenter {
 		return binary.BigEndian.AppendUint32(b, head|uint32(size))
 	}
 	b = binary.BigEndian.AppendUint32(b, head|uint32(size+4))
-	return binary.BigEndian.AppendUint32(b, r.experimenter)
+	return binary.BigEndian.AppendUint32(b, experimenter)
 }
 
 // complete adds what the fields presuppose and fails where that contradicts what is there or is not certain.

@@ -98,7 +98,7 @@ func (h oxm) fits(size int) bool {
 	case h.id == 0 || h.masked && size%2 != 0:
 		return false
 	case h.id.isTunMetadata():
-		return h.size > 0 && h.size <= 16 && h.size%4 == 0
+		return h.size > 0 && h.size <= 16
 	}
 	return h.size == h.id.Bytes()
 }
@@ -177,4 +177,30 @@ func withOlder(list [128]FieldID, more []older) [128]FieldID {
 		list[o.field] = o.id
 	}
 	return list
+}
+
+// nxmName is the name by which Open vSwitch's own actions call a field.
+type nxmName struct {
+	class uint16
+	field uint8
+}
+
+// nxmNames are the fields' names in Open vSwitch's own actions: the older one, where there is one.
+var nxmNames = func() (names [fieldEnd]nxmName) {
+	for id := FieldID(1); id < fieldEnd; id++ {
+		names[id] = nxmName{id.info().class, id.info().field}
+	}
+	for _, o := range nxmOlder {
+		names[o.id] = nxmName{classNXM0, o.field}
+	}
+	for _, o := range niciraOlder {
+		names[o.id] = nxmName{classNXM1, o.field}
+	}
+	return names
+}()
+
+// appendNXM writes a field's name in Open vSwitch's own actions; size is that of value and mask.
+func (id FieldID) appendNXM(b []byte, flag uint8, size int) []byte {
+	n := nxmNames[id]
+	return appendOXM(b, n.class, n.field|flag, id.info().experimenter, size)
 }

@@ -80,6 +80,9 @@ var longNames = [fieldEnd]fieldNames{
 
 // setName is the field's name as set_field's destination.
 func (id FieldID) setName() string {
+	if id == InPort {
+		id = InPort16 // which has room for 16 bits, and is what Open vSwitch can set
+	}
 	if id.Valid() && longNames[id].set != "" {
 		return longNames[id].set
 	}

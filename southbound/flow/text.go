@@ -260,7 +260,7 @@ func (m Match) canonical() Match {
 	return c
 }
 
-// Text returns the flow as `ovs-ofctl --no-names --no-stats dump-flows` writes it, but for the leading blank.
+// Text returns the flow as `ovs-ofctl --no-names --no-stats dump-flows` writes it, but without cookie.
 func (f Flow) Text(names Names) string {
 	p := printer{names: &names}
 	if f.Table != 0 || names.Table != nil {
@@ -293,8 +293,13 @@ func (f Flow) Text(names Names) string {
 	return string(p.b)
 }
 
-// String is Text without names.
-func (f Flow) String() string { return f.Text(Names{}) }
+// String returns the flow as `ovs-ofctl --no-names --no-stats dump-flows` writes it, but for the leading blank.
+func (f Flow) String() string {
+	if f.Cookie == 0 {
+		return f.Text(Names{})
+	}
+	return "cookie=0x" + strconv.FormatUint(f.Cookie, 16) + ", " + f.Text(Names{})
+}
 
 // String returns the field as a match of its own would be written.
 func (f Field) String() string {

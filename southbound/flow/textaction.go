@@ -1,7 +1,5 @@
 package flow
 
-import "strconv"
-
 // String returns the actions as ovs-ofctl's dumps write them.
 func (a Actions) String() string { return a.Text(Names{}) }
 
@@ -61,7 +59,7 @@ func (p *printer) action(a Action) {
 		p.part(a.dst)
 	case kindLoad:
 		p.str("load:")
-		p.hexLoad(a.field.Value)
+		p.hex(a.field.Value)
 		p.str("->")
 		p.part(a.dst)
 	case kindPush:
@@ -85,7 +83,7 @@ func (p *printer) action(a Action) {
 		p.str(a.kind.String(), "(")
 		if do := a.Nested(); len(do) > 0 {
 			p.list(do)
-		} else if a.kind == kindWriteActions {
+		} else {
 			p.str("drop")
 		}
 		p.str(")")
@@ -99,15 +97,13 @@ func (p *printer) action(a Action) {
 	}
 }
 
-// hexLoad writes a loaded value: zero has a prefix here.
-func (p *printer) hexLoad(v Bits) {
-	p.str("0x")
-	p.b = strconv.AppendUint(p.b, v.Lo, 16)
-}
-
 // setValue writes a value to be set. Unlike in matches, flags and tags are numbers.
 func (p *printer) setValue(f Field) {
 	switch f.ID {
+	case TunFlags:
+		p.flags(tunFlagNames, f.Value.Lo, f.Mask.Lo, f.ID.all().Lo)
+	case InPort:
+		p.port(uint32(f.Value.Lo))
 	case VLANTCI, EthType, IPv6Label:
 		p.hex(f.Value)
 		if !f.Exact() {
@@ -278,7 +274,11 @@ func (p *printer) natRange(n *NATSpec) {
 		}
 		p.str(n.MinAddr.String())
 		if n.MaxAddr.IsValid() && n.MaxAddr != n.MinAddr {
-			p.str("-", n.MaxAddr.String())
+			if bracket {
+				p.str("]-[", n.MaxAddr.String())
+			} else {
+				p.str("-", n.MaxAddr.String())
+			}
 		}
 		if bracket {
 			p.str("]")

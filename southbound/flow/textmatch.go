@@ -20,7 +20,7 @@ var protocolWords = []struct {
 	proto   int // -1: none
 	word    string
 }{
-	{ethIPv4, protoICMP, "icmp"}, {ethIPv4, 2, "igmp"}, {ethIPv4, protoTCP, "tcp"}, {ethIPv4, protoUDP, "udp"},
+	{ethIPv4, protoICMP, "icmp"}, {ethIPv4, protoTCP, "tcp"}, {ethIPv4, protoUDP, "udp"},
 	{ethIPv4, protoSCTP, "sctp"}, {ethIPv4, -1, "ip"}, {ethIPv6, protoICMPv6, "icmp6"}, {ethIPv6, protoTCP, "tcp6"},
 	{ethIPv6, protoUDP, "udp6"}, {ethIPv6, protoSCTP, "sctp6"}, {ethIPv6, -1, "ipv6"}, {ethARP, -1, "arp"},
 	{ethRARP, -1, "rarp"}, {ethMPLS, -1, "mpls"}, {ethMPLSM, -1, "mplsm"},

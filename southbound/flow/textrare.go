@@ -134,7 +134,7 @@ func (p *printer) packetTypeAction(a Action) {
 	case packetNSH:
 		p.str("nsh")
 	default:
-		p.hexLoad(Bits{Lo: uint64(a.n)})
+		p.hex(Bits{Lo: uint64(a.n)})
 	}
 	p.str(")")
 }
@@ -255,7 +255,7 @@ func (p *printer) learnTerm(t *LearnTerm) {
 		if t.Src.ID != 0 {
 			p.part(t.Src)
 		} else {
-			p.hexLong(t.Value)
+			p.hex(t.Value)
 		}
 		p.str("->")
 		p.part(t.Dst)
@@ -265,7 +265,7 @@ func (p *printer) learnTerm(t *LearnTerm) {
 	case t.Src.ID == 0:
 		p.part(t.Dst)
 		p.str("=")
-		p.hexLong(t.Value)
+		p.hex(t.Value)
 	default:
 		p.part(t.Dst)
 		if t.Src != t.Dst {
@@ -273,13 +273,4 @@ func (p *printer) learnTerm(t *LearnTerm) {
 			p.part(t.Src)
 		}
 	}
-}
-
-// hexLong is hex with a prefix for zero.
-func (p *printer) hexLong(v Bits) {
-	if v.IsZero() {
-		p.str("0x0")
-		return
-	}
-	p.hex(v)
 }

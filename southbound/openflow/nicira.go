@@ -265,7 +265,7 @@ func AppendCTFlush(b []byte, xid uint32, q *CTFlushRequest) []byte {
 	b = appendTuple(b, ctOrig, &q.Orig)
 	b = appendTuple(b, ctReply, &q.Reply)
 	if q.ZoneGiven {
-		b = appendProp(b, ctZone, []byte{byte(q.Zone >> 8), byte(q.Zone)})
+		b = appendProp(b, ctZone, []byte{byte(q.Zone >> 8), byte(q.Zone), 0, 0})
 	}
 	return end(b, start)
 }
@@ -284,7 +284,7 @@ func appendTuple(b []byte, typ uint16, t *CTTuple) []byte {
 	}
 	for i, p := range [...]uint16{t.SrcPort, t.DstPort} {
 		if p != 0 {
-			b = appendProp(b, uint16(ctSrcPort+i), []byte{byte(p >> 8), byte(p)})
+			b = appendProp(b, uint16(ctSrcPort+i), []byte{byte(p >> 8), byte(p), 0, 0})
 		}
 	}
 	be.PutUint16(b[start+2:], uint16(len(b)-start))

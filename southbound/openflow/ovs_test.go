@@ -1,4 +1,4 @@
-package openflow
+package openflow_test
 
 import (
 	"context"
@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	of "github.com/weft-sdn/weft/southbound/openflow"
 )
 
 // ovs is a real Open vSwitch of the test's own: ovsdb-server and ovs-vswitchd with a dummy datapath, in a directory.
@@ -48,11 +50,13 @@ func (s *ovs) command(name string, args ...string) *exec.Cmd {
 
 func (s *ovs) must(t testing.TB, name string, args ...string) string {
 	t.Helper()
-	out, err := s.command(name, args...).CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
+	cmd := s.command(name, args...)
+	var out, complaints strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &complaints
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, complaints.String())
 	}
-	return string(out)
+	return out.String()
 }
 
 // daemon starts a daemon that detaches once it is ready.
@@ -124,7 +128,7 @@ func until(t testing.TB, what string, ok func() bool) {
 }
 
 // connect connects to the bridge, as a controller that runs for as long as the test.
-func (s *ovs) connect(t testing.TB, cfg ConnConfig) *Conn {
+func (s *ovs) connect(t testing.TB, cfg of.ConnConfig) *of.Conn {
 	t.Helper()
 	nc, err := net.Dial("unix", s.file(bridge+".mgmt"))
 	if err != nil {
@@ -134,9 +138,9 @@ func (s *ovs) connect(t testing.TB, cfg ConnConfig) *Conn {
 }
 
 // runConn makes the handshake and runs a connection for as long as the test.
-func runConn(t testing.TB, nc net.Conn, cfg ConnConfig) *Conn {
+func runConn(t testing.TB, nc net.Conn, cfg of.ConnConfig) *of.Conn {
 	t.Helper()
-	c, err := NewConn(context.Background(), nc, cfg)
+	c, err := of.NewConn(context.Background(), nc, cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
