@@ -26,7 +26,9 @@ type edit struct {
 	Flag           bool
 }
 
-func (e edit) String() string { return fmt.Sprintf("%s net%d port%d host%d %t", e.Op, e.Net, e.Port, e.Host, e.Flag) }
+func (e edit) String() string {
+	return fmt.Sprintf("%s net%d port%d host%d %t", e.Op, e.Net, e.Port, e.Host, e.Flag)
+}
 
 var types = []string{"vxlan", "geneve", "gre"}
 

@@ -15,9 +15,9 @@ const readHeaderTimeout = 5 * time.Second
 type collector struct {
 	c *core
 
-	revision, compiled, hosts, online                                *prometheus.Desc
-	flows, added, removed, drift, bundles, failures, lag, ovsdbDrift *prometheus.Desc
-	ruleRuns, ruleSeconds, ruleUnits                                 *prometheus.Desc
+	revision, compiled, hosts, online                    *prometheus.Desc
+	flows, added, removed, drift, bundles, failures, lag *prometheus.Desc
+	ruleRuns, ruleSeconds, ruleUnits                     *prometheus.Desc
 }
 
 func newCollector(c *core) *collector {

@@ -50,7 +50,11 @@ func Run(ctx context.Context, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	defer s.Close()
+	defer func() {
+		if err := s.Close(); err != nil {
+			log.WithError(err).Warn("the store did not close well")
+		}
+	}()
 	c, err := newCore(cfg, s, log)
 	if err != nil {
 		return err
@@ -209,13 +213,13 @@ func (c *core) run(ctx context.Context, l *listeners) error {
 
 // ended says what ended, unless that was asked for.
 func ended(ctx context.Context, what string, err error) error {
-	switch {
-	case ctx.Err() != nil:
-		return nil
-	case err == nil:
+	if ctx.Err() == nil && err == nil {
 		return fmt.Errorf("%s ended by itself", what)
 	}
-	return fmt.Errorf("%s: %w", what, err)
+	if ctx.Err() == nil {
+		return fmt.Errorf("%s: %w", what, err)
+	}
+	return nil
 }
 
 func (c *core) serveMetrics(ctx context.Context, l net.Listener) error {
@@ -229,7 +233,7 @@ func (c *core) serveMetrics(ctx context.Context, l net.Listener) error {
 		mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	}
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: readHeaderTimeout, MaxHeaderBytes: 1 << 16}
-	stop := context.AfterFunc(ctx, func() { server.Close() })
+	stop := context.AfterFunc(ctx, func() { _ = server.Close() }) // Serve says what went wrong
 	defer stop()
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err

@@ -26,7 +26,7 @@ func New(t *intent.Tables) compile.App {
 // host merges what is configured for a host with what it reports. Of hosts that claim the same tunnel address the first by
 // name has it: frames for the others would arrive there.
 func (a app) host(r *table.Reader, f intent.HostFact, out *compile.Out) {
-	h := intent.Host{Name: f.Name, TunnelIP: f.TunnelIP, Up: f.Up}
+	h := intent.Host(f)
 	if h.TunnelIP.IsValid() {
 		for _, other := range a.HostsByTunnelIP.List(r, h.TunnelIP) {
 			if other < f.Name {
