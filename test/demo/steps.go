@@ -137,12 +137,13 @@ func (d *demo) onboard(ctx context.Context) error {
 // synced waits until "weft hosts" says of every host that it is.
 func (d *demo) synced(ctx context.Context) error {
 	return netlab.Eventually(20*time.Second, "every host is synced", func() error {
-		out, err := d.weftd.weft(ctx, "hosts").CombinedOutput()
+		out, err := d.weftd.weft(ctx, "get", "hosts", "--field", "status.host.openflow=SYNCED", "--field", "status.host.ovsdb=SYNCED",
+			"--field", "status.host.lag=0", "-o", "name").CombinedOutput()
 		if ctx.Err() != nil {
 			return nil
 		}
-		if n := len(regexp.MustCompile(`(?m)^h\d.* master .*synced .* 0$`).FindAllString(regexp.MustCompile(`(?m) +$`).ReplaceAllString(string(out), ""), -1)); err != nil || n < len(d.lab.Hosts()) {
-			return fmt.Errorf("weft hosts says\n%s", out)
+		if n := strings.Count(string(out), "host/"); err != nil || n < len(d.lab.Hosts()) {
+			return fmt.Errorf("%d of %d are: %w, %s", n, len(d.lab.Hosts()), err, out)
 		}
 		return nil
 	})
@@ -354,10 +355,10 @@ func (d *demo) look(ctx context.Context) error {
 	d.command("h1#", "ovs-ofctl dump-flows br-int")
 	d.say("…\n%s\n…", flow)
 	d.say("")
-	return d.show(ctx, "explain", cookie)
+	return d.show(ctx, "explain", cookie, "--host", "h1")
 }
 
-// someFlow picks the flow of h1 that leads red's frames to vm2, on another host.
+// someFlow picks a flow of h1 that leads frames to a vm2, on another host.
 func (d *demo) someFlow() (cookie, flow string, err error) {
 	h, ok := d.lab.Host("h1")
 	e, there := d.lab.Endpoint("red-vm2")

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/gopacket/gopacket/layers"
+
 	"github.com/weft-sdn/weft/test/netlab"
 )
 
@@ -90,11 +92,21 @@ func (c *Cloud) capture() map[*netlab.Endpoint]*netlab.Capture {
 func witnesses(seen map[*netlab.Endpoint][]netlab.Packet, nonce []byte) []*netlab.Endpoint {
 	var all []*netlab.Endpoint
 	for e, packets := range seen {
-		if slices.ContainsFunc(packets, func(p netlab.Packet) bool { return !p.Outgoing && bytes.Contains(p.Data, nonce) }) {
+		if slices.ContainsFunc(packets, func(p netlab.Packet) bool { return !p.Outgoing && bytes.Contains(p.Data, nonce) && !complains(p) }) {
 			all = append(all, e)
 		}
 	}
 	return all
+}
+
+// complains says whether a frame is an ICMP error, which quotes what a machine was sent and had no use for.
+func complains(p netlab.Packet) bool {
+	decoded := p.Decode()
+	if m, ok := decoded.Layer(layers.LayerTypeICMPv4).(*layers.ICMPv4); ok {
+		return m.TypeCode.Type() == layers.ICMPv4TypeDestinationUnreachable
+	}
+	m, ok := decoded.Layer(layers.LayerTypeICMPv6).(*layers.ICMPv6)
+	return ok && m.TypeCode.Type() == layers.ICMPv6TypeDestinationUnreachable
 }
 
 func names(endpoints []*netlab.Endpoint) string {
