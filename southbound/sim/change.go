@@ -90,7 +90,7 @@ func (s *Switch) atomically(change func() error) error {
 	}
 	clear(s.undo)
 	s.undo = s.undo[:0]
-	s.flushMonitors(err == nil)
+	s.flushMonitors(happens(err == nil))
 	return err
 }
 
@@ -152,6 +152,10 @@ func canonical(match string) (string, error) {
 func (s *Switch) check(m *FlowMod) error {
 	r := &rule{Flow: m.Flow}
 	if err := r.compile(); err != nil {
+		return err
+	}
+	has := certainOf(r.match)
+	if err := has.consistent(r.steps); err != nil {
 		return err
 	}
 	return s.checkSteps(r.steps, m.Flow.Table)

@@ -29,10 +29,6 @@ func nicira(subtype uint16, b []byte, depth int) (step, error) {
 		off := int(dst.Off)
 		return r.done(step{op: opSet, field: flow.Field{ID: dst.ID, Value: v.Shl(off), Mask: low(int(dst.Len)).Shl(off)}})
 	case nxRegLoad2:
-		r.take(6)
-		if r.bad {
-			return step{}, errCut
-		}
 		return setField(r.b)
 	case nxStackPush, nxStackPop:
 		off := r.u16()

@@ -171,6 +171,10 @@ func (x *run) do(p *packet, steps []step, by *rule, depth int) {
 		if x.exit {
 			return
 		}
+		if steps[i].op == opCheckLarger {
+			x.checkLarger(p, &steps[i], steps[i+1:], by, depth)
+			return
+		}
 		if !x.step(p, &steps[i], by, depth) {
 			return
 		}
@@ -238,16 +242,22 @@ func (x *run) stepMore(p *packet, a *step) bool {
 		p.popVLAN()
 	case opCTClear:
 		p.clearCT()
-	case opCheckLarger:
-		larger := flow.Bits{}
-		if len(p.frame) > int(a.n) {
-			larger.Lo = 1
-		}
-		p.setPart(a.dst, larger)
 	case opExit:
 		x.exit = true
 	}
 	return true
+}
+
+// checkLarger does what comes after a check_pkt_larger on a copy. Open vSwitch tries both outcomes there and goes back to where it
+// was: a flow that resubmitted to this one sees nothing of what was changed since.
+func (x *run) checkLarger(p *packet, a *step, rest []step, by *rule, depth int) {
+	c := p.clone()
+	larger := flow.Bits{}
+	if len(p.frame) > int(a.n) {
+		larger.Lo = 1
+	}
+	c.setPart(a.dst, larger)
+	x.do(c, rest, by, depth)
 }
 
 func (x *run) resubmit(p *packet, a *step, depth int) {

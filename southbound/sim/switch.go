@@ -15,6 +15,9 @@ type Config struct {
 	DatapathID uint64
 	TunnelIP   netip.Addr       // where other switches of a Fabric send tunnel packets for this one
 	Now        func() time.Time // default: time.Now. Meters and durations of flows go by it
+
+	// OnPacketOut, when set, is told what became of a controller's packet-out. It must not call the switch.
+	OnPacketOut func(Result)
 }
 
 // Port is a port of a switch.
@@ -54,6 +57,10 @@ type Switch struct {
 	undo     []func() // while a bundle is applied: how to take back what it did, newest last
 	bundling bool
 	sessions map[*session]struct{}
+	changes  []change // that monitors are to be told
+
+	generation      uint64 // of controllers' roles
+	generationKnown bool
 }
 
 // group is a group with its buckets in the form in which they are carried out.
@@ -202,6 +209,7 @@ func (s *Switch) Flush() {
 	clear(s.groups)
 	clear(s.meters)
 	clear(s.tracker)
+	s.flushMonitors(true)
 }
 
 func (s *Switch) table(n uint8) *table {
