@@ -125,7 +125,7 @@ func (h *Host) Plug(ifaceID string, mac flow.MACAddr) (ofport uint32, err error)
 	for h.named(name) {
 		name += "x"
 	}
-	iface := h.db.insert("Interface", row{"name": name, "type": "internal",
+	iface := h.db.insert("Interface", row{"name": name, "type": "",
 		"external_ids": dict{"iface-id": ifaceID, "attached-mac": mac.String()}, "mac_in_use": set{mac.String()}})
 	port := h.db.insert("Port", row{"name": name, "interfaces": set{iface}})
 	h.db.set("Bridge", id, row{"ports": append(append(set(nil), h.db.tables["Bridge"][id].get("ports", aSet).(set)...), port)})
