@@ -10,6 +10,7 @@ func (t *Target) connect() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.online, t.synced, t.failure = true, false, ""
+	t.marked, t.flying = newMarks(), newMarks() // the dump decides
 	t.refused = map[flow.Key]string{}
 }
 
@@ -17,8 +18,8 @@ func (t *Target) connect() {
 func (t *Target) disconnect() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.online, t.synced, t.flying = false, false, newMarks()
-	t.marked = newMarks() // the next connection starts with a dump
+	t.online, t.synced = false, false
+	t.marked, t.flying = newMarks(), newMarks() // the next connection starts with a dump
 }
 
 // comparison is a dump under way.
@@ -28,10 +29,13 @@ type comparison struct {
 	right, wrong, missing, unwanted int
 }
 
+// startSync forgets what is marked: the dump that follows shows what of it is still wrong, and what changes from here on is
+// marked again. Otherwise everything compiled before the switch connected would be written once more.
 func (t *Target) startSync() *comparison {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.dumps++
+	t.marked = newMarks()
 	return &comparison{t: t, number: t.dumps}
 }
 
@@ -39,17 +43,22 @@ func (t *Target) startSync() *comparison {
 func (c *comparison) flow(s *openflow.FlowStats) error {
 	c.t.mu.Lock()
 	defer c.t.mu.Unlock()
-	if e, ok := c.t.flows[flow.Key{Table: s.Table, Priority: s.Priority, Match: string(s.Match)}]; ok {
-		e.seen = c.number
-		if e.cookie == s.Cookie && e.instructions == string(s.Instructions) {
-			c.right++
-			return nil
-		}
-		c.wrong++
-	} else {
+	e, wanted := c.t.flows[flow.Key{Table: s.Table, Priority: s.Priority, Match: string(s.Match)}]
+	if !wanted {
 		c.unwanted++
+		c.t.marked.flows[s.Key()] = struct{}{}
+		return nil
 	}
-	c.t.marked.flows[flow.Key{Table: s.Table, Priority: s.Priority, Match: string(s.Match)}] = struct{}{}
+	e.seen = c.number
+	if e.cookie != s.Cookie || e.instructions != string(s.Instructions) {
+		c.wrong++
+		c.t.marked.flows[s.Key()] = struct{}{}
+		return nil
+	}
+	c.right++
+	if len(c.t.marked.flows) > 0 {
+		delete(c.t.marked.flows, s.Key()) // whoever marked it, it is right now
+	}
 	return nil
 }
 
