@@ -158,10 +158,8 @@ func closeLength(b []byte, start int) ([]byte, error) {
 
 // pad fills up to a multiple of 8 bytes from start.
 func pad(b []byte, start int) []byte {
-	for (len(b)-start)%8 != 0 {
-		b = append(b, 0)
-	}
-	return b
+	var z [8]byte
+	return append(b, z[:-(len(b)-start)&7]...)
 }
 
 func appendActions(b []byte, a Actions, depth int) ([]byte, error) {
@@ -246,13 +244,19 @@ func appendSetField(b []byte, f *Field) ([]byte, error) {
 	if err := f.check(); err != nil {
 		return b, err
 	}
-	if !f.ID.Writable() {
+	if !wire[f.ID].writes {
 		return b, fieldError(f.ID, ErrReadOnly)
 	}
 	if f.Mask.IsZero() {
 		return b, fieldError(f.ID, ErrMask)
 	}
 	start := len(b)
+	if r := &wire[f.ID]; r.head != 0 && f.Mask == r.all && f.ID != InPort {
+		b = f.appendShort(be.AppendUint32(b, actSetField<<16), r.head)
+		b = pad(b, start)
+		be.PutUint16(b[start+2:], uint16(len(b)-start))
+		return b, nil
+	}
 	switch {
 	case f.ID.isTunMetadata():
 		b = appendSetTunMetadata(b, f)
@@ -342,3 +346,16 @@ func actionError(k kind, why error) error { return fmt.Errorf("action %s: %w", k
 
 //go:noinline
 func errTooLong(n int) error { return fmt.Errorf("actions of %d bytes: %w", n, ErrTooLong) }
+
+// AppendActions appends actions without an instruction around them, as packet-outs and buckets have them.
+func AppendActions(b []byte, a Actions) ([]byte, error) {
+	start := len(b)
+	b, err := appendActions(b, a, 1)
+	if err != nil {
+		return b[:start], err
+	}
+	return b, nil
+}
+
+// ParseActions reads what AppendActions wrote.
+func ParseActions(b []byte) (Actions, error) { return parseActions(b, 1) }

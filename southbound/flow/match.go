@@ -66,36 +66,48 @@ func AppendMatch(b []byte, m Match) ([]byte, error) {
 	for w, word := range s.ids {
 		for ; word != 0; word &= word - 1 {
 			id := FieldID(w<<6 + bits.TrailingZeros64(word))
-			if at := s.at[id]; at != 0 && id == TunFlags {
-				b = appendMasked(b, &m[at-1]) // Open vSwitch keeps more flags than it lets be matched
-			} else if at != 0 {
-				b = appendField(b, &m[at-1])
+			at := s.at[id]
+			if at == 0 {
+				b = s.appendImplied(b, id)
+				continue
+			}
+			f := &m[at-1]
+			if r := &wire[id]; r.head != 0 && f.Mask == r.all {
+				b = f.appendShort(b, r.head)
+			} else if id == TunFlags {
+				b = appendMasked(b, f) // Open vSwitch keeps more flags than it lets be matched
 			} else {
-				f := U32(id, s.implied(id))
-				if id == VLANVID {
-					f = Masked(VLANVID, vlanPresent, vlanPresent)
-				}
-				b = appendField(b, &f)
+				b = appendField(b, f)
 			}
 		}
 	}
 	return b, nil
 }
 
+// appendImplied writes a field that others presuppose.
+func (s *matchSet) appendImplied(b []byte, id FieldID) []byte {
+	f := Field{Value: Bits{Lo: uint64(s.implied(id))}}
+	if id == VLANVID {
+		f = Masked(VLANVID, vlanPresent, vlanPresent)
+		return appendMasked(b, &f)
+	}
+	return f.appendShort(b, wire[id].head)
+}
+
 // matchSet says which fields a match has and where.
 type matchSet struct {
-	ids   [2]uint64           // a bit per field, those implied included
-	at    [Metadata + 1]uint8 // position in the match, from 1; 0 for implied fields
-	needs uint32              // a bit per need
+	ids   [2]uint64  // a bit per field, those implied included
+	at    [128]uint8 // position in the match, from 1; 0 for implied fields
+	needs uint32     // a bit per need
 
 	ethType  uint16 // implied
 	proto    uint8
 	icmpType uint8
 }
 
-func (s *matchSet) has(id FieldID) bool { return s.ids[id>>6]>>(id&63)&1 != 0 }
+func (s *matchSet) has(id FieldID) bool { return s.ids[id>>6&1]>>(id&63)&1 != 0 }
 
-func (s *matchSet) imply(id FieldID) { s.ids[id>>6] |= 1 << (id & 63) }
+func (s *matchSet) imply(id FieldID) { s.ids[id>>6&1] |= 1 << (id & 63) }
 
 func (s *matchSet) implied(id FieldID) uint32 {
 	switch id {
@@ -111,33 +123,33 @@ func (s *matchSet) implied(id FieldID) uint32 {
 
 // add takes in the field at position i, which is no view.
 func (s *matchSet) add(f *Field, i int) error {
-	if err := f.check(); err != nil {
-		return err
+	id, r := f.ID, &wire[f.ID]
+	if f.Mask != r.all || !f.Value.within(r.all) || r.size == 0 {
+		if err := f.check(); err != nil {
+			return err
+		}
+		if f.Mask == (Bits{}) {
+			return nil
+		}
 	}
-	if f.Mask == (Bits{}) {
-		return nil
+	if s.has(id) || i >= maxFields {
+		return fieldError(id, ErrDuplicate)
 	}
-	if s.has(f.ID) {
-		return fieldError(f.ID, ErrDuplicate)
-	}
-	if i >= maxFields {
-		return fieldError(f.ID, ErrDuplicate)
-	}
-	s.ids[f.ID>>6] |= 1 << (f.ID & 63)
-	s.at[f.ID] = uint8(i + 1)
-	s.needs |= 1 << f.ID.info().need
+	s.imply(id)
+	s.at[id] = uint8(i + 1)
+	s.needs |= 1 << r.need
 	return nil
 }
 
 // check holds a field against its row.
 func (f *Field) check() error {
-	if !f.ID.Valid() {
+	r := &wire[f.ID]
+	switch {
+	case r.size == 0:
 		return errUnknownID(f.ID)
-	}
-	switch all := f.ID.all(); {
-	case !f.Value.within(f.Mask), !f.Mask.within(all):
+	case !f.Value.within(f.Mask), !f.Mask.within(r.all):
 		return fieldError(f.ID, ErrRange)
-	case f.Mask != all && !f.ID.Maskable() && !f.Mask.IsZero():
+	case f.Mask != r.all && !bool(r.masks) && !f.Mask.IsZero():
 		return fieldError(f.ID, ErrMask)
 	}
 	return nil
@@ -230,6 +242,9 @@ func (s *matchSet) completeND(m Match) error {
 
 // completeProto: fields of a transport protocol presuppose ip_proto, and ICMP an Ethernet type as well.
 func (s *matchSet) completeProto(m Match) error {
+	if s.needs&(1<<needTCP|1<<needUDP|1<<needSCTP|1<<needICMPv4|1<<needICMPv6) == 0 {
+		return nil
+	}
 	var proto uint8
 	count := 0
 	for _, p := range [...]struct {
@@ -250,8 +265,6 @@ func (s *matchSet) completeProto(m Match) error {
 		}
 	}
 	switch {
-	case count == 0:
-		return nil
 	case count > 1:
 		return fieldError(IPProto, ErrPrerequisite)
 	case !s.has(IPProto):

@@ -23,7 +23,7 @@ type Meter struct {
 // Band drops what comes faster than its rate. Open vSwitch's userspace datapath has no other bands.
 type Band struct {
 	Rate  uint32
-	Burst uint32
+	Burst uint32 // with MeterBurst; without it a burst as large as the rate is allowed
 }
 
 const (
@@ -38,6 +38,9 @@ func NewMeter(id uint32, flags MeterFlags, bands []Band) (Meter, error) {
 	}
 	b := make([]byte, 0, bandSize*len(bands))
 	for _, band := range bands {
+		if flags&MeterBurst == 0 {
+			band.Burst = band.Rate // what Open vSwitch makes of a band without one
+		}
 		b = be.AppendUint32(b, bandDrop<<16|bandSize)
 		b = be.AppendUint32(b, band.Rate)
 		b = zeros(be.AppendUint32(b, band.Burst), 4)

@@ -9,6 +9,9 @@ type Sub struct {
 // Whole returns all of a field.
 func Whole(id FieldID) Sub { return Sub{ID: id, Len: uint8(id.Bits())} }
 
+// Part returns length bits of a field from bit off on.
+func Part(id FieldID, off, length uint8) Sub { return Sub{ID: id, Off: off, Len: length} }
+
 // Is matches the part with a value. A value that is too large makes a match that cannot be encoded.
 func (s Sub) Is(v uint64) Field {
 	return Field{ID: s.ID, Value: Bits{Lo: v}.Shl(int(s.Off)), Mask: s.mask()}

@@ -213,4 +213,4 @@ func (id FieldID) fit(bits int) Bits {
 }
 
 // all returns the mask that takes in every bit of the field.
-func (id FieldID) all() Bits { return ones(id.Bits()) }
+func (id FieldID) all() Bits { return wire[id].all }

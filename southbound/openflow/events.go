@@ -99,6 +99,9 @@ func (q *eventQueue) put(e Event) {
 func (q *eventQueue) putPort(e Event) {
 	n := e.Port.Port.Number
 	if at, ok := q.ports[n]; ok {
+		if was := q.others[at-q.taken].Port; was.Reason == PortAdded && e.Port.Reason == PortModified {
+			e.Port.Reason = PortAdded
+		}
 		q.others[at-q.taken] = e
 		return
 	}
