@@ -36,27 +36,10 @@ func TestAgreesWithOpenVSwitch(t *testing.T) {
 		}
 		var in []arriving
 		for i := range 24 {
-			in = append(in, arriving{rapid.SampledFrom(ports).Draw(rt, "port"), generateFrame(rt, uint32(i))})
+			in = append(in, arriving{rapid.SampledFrom(ports).Draw(rt, "port"), few().generateFrame(rt, uint32(i))})
 		}
-		slices.SortStableFunc(in, func(a, b arriving) int { return int(a.port) - int(b.port) })
-		want := o.frames(in)
-		got := map[uint32][][]byte{}
-		results := map[uint32]Result{}
-		for _, a := range in {
-			r := s.Inject(a.port, a.frame)
-			if r.Err != nil && !errors.Is(r.Err, ErrLoop) {
-				rt.Fatalf("frame %x: %v", a.frame, r.Err)
-			}
-			results[idOf(a.frame)] = r
-			for _, out := range r.Outputs {
-				got[out.Port] = append(got[out.Port], out.Frame)
-			}
-		}
+		delivered += agree(rt, o, s, in)
 		frames += len(in)
-		for _, p := range ports {
-			delivered += len(want[p])
-			compare(rt, o, s, in, results, p, want[p], got[p])
-		}
 	})
 	t.Logf("%d frames in, %d out, %d flows refused by both", frames, delivered, refused)
 	if delivered < frames/4 {
@@ -64,9 +47,32 @@ func TestAgreesWithOpenVSwitch(t *testing.T) {
 	}
 }
 
-func newTestSwitch(t interface{ Fatal(...any) }) *Switch {
+// agree gives frames to both switches, compares what leaves their ports, and returns how many frames did.
+func agree(rt *rapid.T, o *ovs, s *Switch, in []arriving) (delivered int) {
+	slices.SortStableFunc(in, func(a, b arriving) int { return int(a.port) - int(b.port) })
+	want := o.frames(in)
+	got := map[uint32][][]byte{}
+	results := map[uint32]Result{}
+	for _, a := range in {
+		r := s.Inject(a.port, a.frame)
+		if r.Err != nil && !errors.Is(r.Err, ErrLoop) {
+			rt.Fatalf("frame %x: %v", a.frame, r.Err)
+		}
+		results[idOf(a.frame)] = r
+		for _, out := range r.Outputs {
+			got[out.Port] = append(got[out.Port], out.Frame)
+		}
+	}
+	for _, p := range o.ports {
+		delivered += len(want[p])
+		compare(rt, o, s, in, results, p, want[p], got[p])
+	}
+	return delivered
+}
+
+func newTestSwitch(t interface{ Fatal(...any) }, numbers ...uint32) *Switch {
 	s := NewSwitch(Config{DatapathID: 1})
-	for _, p := range ports {
+	for _, p := range append(numbers, ports...) {
 		if err := s.SetPort(Port{Number: p, Name: fmt.Sprint("p", p)}); err != nil {
 			t.Fatal(err)
 		}

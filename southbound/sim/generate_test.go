@@ -17,6 +17,15 @@ var (
 	vids   = []uint32{1, 100}
 )
 
+// world is the values that generated frames have.
+type world struct {
+	macs           []flow.MACAddr
+	addrs4, addrs6 []netip.Addr
+	l4s            []uint32
+}
+
+func few() world { return world{macs, addrs4, addrs6, l4s} }
+
 type kindOf uint8
 
 const (
@@ -175,9 +184,9 @@ func generateAction(rt *rapid.T, table uint8, k kindOf) flow.Action {
 }
 
 // generateFrame makes a frame of 100 bytes or more which ends, behind what IP calls its own, with a number.
-func generateFrame(rt *rapid.T, id uint32) []byte {
+func (w world) generateFrame(rt *rapid.T, id uint32) []byte {
 	var b []byte
-	dst, src := of(rt, "dst", macs...), of(rt, "src", macs[:2]...)
+	dst, src := of(rt, "dst", w.macs...), of(rt, "src", w.macs[:2]...)
 	b = append(append(b, dst[:]...), src[:]...)
 	if chance(rt, 25, "tag") {
 		b = be.AppendUint16(be.AppendUint16(b, ethVLAN), uint16(of(rt, "vid", vids...))|uint16(of[uint32](rt, "pcp", 0, 3))<<13)
@@ -186,13 +195,13 @@ func generateFrame(rt *rapid.T, id uint32) []byte {
 	case 0:
 		b = be.AppendUint16(b, 0x88b5)
 	case 1, 2:
-		b = generateARP(rt, b)
+		b = w.generateARP(rt, b)
 	case 3, 4, 5:
-		b = generateIPv4(rt, b)
+		b = w.generateIPv4(rt, b)
 	case 6, 7, 8:
-		b = generateIPv6(rt, b)
+		b = w.generateIPv6(rt, b)
 	case 9: // broken somewhere
-		b = generateIPv4(rt, b)
+		b = w.generateIPv4(rt, b)
 		b[rapid.IntRange(12, len(b)-1).Draw(rt, "where")] ^= 1 << rapid.IntRange(0, 7).Draw(rt, "bit")
 	}
 	for len(b) < 96 {
@@ -201,18 +210,18 @@ func generateFrame(rt *rapid.T, id uint32) []byte {
 	return be.AppendUint32(b, id)
 }
 
-func generateARP(rt *rapid.T, b []byte) []byte {
+func (w world) generateARP(rt *rapid.T, b []byte) []byte {
 	b = append(be.AppendUint16(b, ethARP), "\x00\x01\x08\x00\x06\x04"...)
 	b = be.AppendUint16(b, of[uint16](rt, "op", 1, 2))
 	for _, what := range []string{"sender", "target"} {
-		m := of(rt, what, macs...)
-		b = append(append(b, m[:]...), of(rt, what, addrs4...).AsSlice()...)
+		m := of(rt, what, w.macs...)
+		b = append(append(b, m[:]...), of(rt, what, w.addrs4...).AsSlice()...)
 	}
 	return b
 }
 
-func generateIPv4(rt *rapid.T, b []byte) []byte {
-	l4, proto := generateL4(rt, protoICMP)
+func (w world) generateIPv4(rt *rapid.T, b []byte) []byte {
+	l4, proto := w.generateL4(rt, protoICMP)
 	later := of[byte](rt, "later", 0, 0, 0, 0, 0, 0, 9)
 	if later != 0 {
 		proto = 47 // of others, Open vSwitch 3.1 "mends" a checksum that is not there when it changes an address
@@ -223,7 +232,7 @@ func generateIPv4(rt *rapid.T, b []byte) []byte {
 	b = be.AppendUint16(b, uint16(20+len(l4)))
 	b = append(b, 0, 1, of[byte](rt, "fragment", 0, 0, 0, 0, 0, 0, 0x20, 0x40), later)
 	b = append(b, of[byte](rt, "ttl", 1, 2, 64), proto, 0, 0)
-	b = append(append(b, of(rt, "src", addrs4...).AsSlice()...), of(rt, "dst", addrs4...).AsSlice()...)
+	b = append(append(b, of(rt, "src", w.addrs4...).AsSlice()...), of(rt, "dst", w.addrs4...).AsSlice()...)
 	be.PutUint16(b[at+10:], ^ones(b[at:]))
 	from := len(b)
 	b = append(b, l4...)
@@ -231,8 +240,8 @@ func generateIPv4(rt *rapid.T, b []byte) []byte {
 	return b
 }
 
-func generateIPv6(rt *rapid.T, b []byte) []byte {
-	l4, proto := generateL4(rt, protoICMPv6)
+func (w world) generateIPv6(rt *rapid.T, b []byte) []byte {
+	l4, proto := w.generateL4(rt, protoICMPv6)
 	b = be.AppendUint16(b, ethIPv6)
 	var options []byte
 	next := proto
@@ -242,7 +251,7 @@ func generateIPv6(rt *rapid.T, b []byte) []byte {
 	at := len(b)
 	b = be.AppendUint32(b, 0x60000000|of[uint32](rt, "class", 0, 0x0b900007))
 	b = append(be.AppendUint16(b, uint16(len(options)+len(l4))), next, of[byte](rt, "ttl", 1, 2, 64))
-	b = append(append(b, of(rt, "src", addrs6...).AsSlice()...), of(rt, "dst", addrs6...).AsSlice()...)
+	b = append(append(b, of(rt, "src", w.addrs6...).AsSlice()...), of(rt, "dst", w.addrs6...).AsSlice()...)
 	b = append(b, options...)
 	from := len(b)
 	b = append(b, l4...)
@@ -251,8 +260,8 @@ func generateIPv6(rt *rapid.T, b []byte) []byte {
 }
 
 // generateL4 makes a transport header with data and without a checksum.
-func generateL4(rt *rapid.T, icmp byte) (b []byte, proto byte) {
-	src, dst := uint16(of(rt, "sport", l4s...)), uint16(of(rt, "dport", l4s...))
+func (w world) generateL4(rt *rapid.T, icmp byte) (b []byte, proto byte) {
+	src, dst := uint16(of(rt, "sport", w.l4s...)), uint16(of(rt, "dport", w.l4s...))
 	data := make([]byte, rapid.IntRange(0, 40).Draw(rt, "data"))
 	switch proto = of(rt, "proto", protoTCP, protoUDP, icmp, icmp, 47); proto {
 	case protoTCP:
@@ -265,8 +274,8 @@ func generateL4(rt *rapid.T, icmp byte) (b []byte, proto byte) {
 		b = append(b, of[byte](rt, "type", 8, 0, 3), of[byte](rt, "code", 0, 1), 0, 0, 0, byte(src), 0, 1)
 	case protoICMPv6:
 		b = append(b, of[byte](rt, "type", 135, 136, 128), 0, 0, 0, 0x60, 0, 0, byte(src))
-		b = append(b, of(rt, "target", addrs6...).AsSlice()...)
-		m := of(rt, "lla", macs...)
+		b = append(b, of(rt, "target", w.addrs6...).AsSlice()...)
+		m := of(rt, "lla", w.macs...)
 		b = append(append(b, of[byte](rt, "option", 1, 2), 1), m[:]...)
 		return b, proto
 	}

@@ -19,6 +19,8 @@ const (
 	eventModified = openflow.FlowModified
 )
 
+const multipartTableFeatures openflow.MultipartType = 12
+
 // change is a flow's change that monitors are to be told.
 type change struct {
 	event  openflow.UpdateEvent
@@ -53,6 +55,10 @@ func (c *session) multipart(m openflow.Message) error {
 		return nil
 	case openflow.MultipartFlow:
 		err = c.flowStats(r, q.Body)
+	case multipartTableFeatures:
+		for n := range c.sw.tables {
+			r.Entry(func(b []byte) []byte { return appendTableFeatures(b, uint8(n)) })
+		}
 	case openflow.MultipartTable:
 		c.tableStats(r)
 	case openflow.MultipartPortDesc:
@@ -74,6 +80,20 @@ func (c *session) multipart(m openflow.Message) error {
 	}
 	c.send(r.End())
 	return nil
+}
+
+// appendTableFeatures appends the table's number, no name, and the properties that must be there, empty: ovs-ofctl asks for this
+// before anything else, and for nothing but the names.
+func appendTableFeatures(b []byte, n uint8) []byte {
+	const size, all, properties = 128, 0xffffffffffffffff, 8
+	b = append(be.AppendUint16(b, size), n, 0, 0, 0, 0, 0)
+	b = append(b, make([]byte, 32)...)
+	b = be.AppendUint64(be.AppendUint64(b, all), all)
+	b = be.AppendUint32(be.AppendUint32(b, 3), 1000000)
+	for i := range uint64(properties) {
+		b = be.AppendUint64(b, 2*i<<48|4<<32)
+	}
+	return b
 }
 
 // wanted returns the flows that a request is about.
