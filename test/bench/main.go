@@ -48,6 +48,10 @@ func suites() []suite {
 		{"of.push", pushSuite},
 		{"of.resync", resyncSuite},
 		{"store", storeSuite},
+		{"ctl.port_add.spread", spreadSuite},
+		{"ctl.port_add.local", localSuite},
+		{"ctl.bulk5000.spread", bulkSpreadSuite},
+		{"ctl.bulk5000.local", bulkLocalSuite},
 	}
 }
 
