@@ -166,7 +166,7 @@ func (t *txn) passMTU(drafts []*draft) {
 // setMTU changes the MTU that a port is told, which is no change of what is wanted of it.
 func (t *txn) setMTU(key Key, mtu uint32) {
 	old := t.records[key]
-	if old.res.GetStatus().GetPort().GetMtu() == mtu {
+	if old.res == nil || old.res.GetStatus().GetPort().GetMtu() == mtu {
 		return
 	}
 	res := proto.CloneOf(old.res)

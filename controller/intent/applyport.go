@@ -24,7 +24,7 @@ func (t *txn) applyPorts(drafts []*draft) {
 			plans = append(plans, p)
 		}
 	}
-	for _, round := range []func(*portPlan){t.keep, t.take, t.choose, t.finish} {
+	for _, round := range []func(*portPlan){t.keep, t.take, t.choose} {
 		for _, p := range plans {
 			if !p.d.bad {
 				round(p)
@@ -182,8 +182,8 @@ func (t *txn) keepOfSubnets(p *portPlan) {
 
 // take gives a port the addresses that it names.
 func (t *txn) take(p *portPlan) {
-	d := p.d
-	if p.spec.GetMacAddress() != "" {
+	d, named := p.d, p.spec.GetMacAddress() != ""
+	if named {
 		if holder, taken := t.network(d.network).macs[d.mac]; taken && holder != d.key {
 			t.refuse(d, "spec.macAddress", ReasonConflict, "%s is in use on the network by %s", d.mac, holder)
 		}
@@ -197,14 +197,14 @@ func (t *txn) take(p *portPlan) {
 			t.refuse(d, fmt.Sprintf("spec.fixedIps[%d].ip", i), ReasonConflict, "%s is in use by %s", want.ip, holder)
 			continue
 		}
-		p.ips[i].ip = want.ip
+		p.ips[i].ip, named = want.ip, true
 	}
-	if !d.bad {
+	if !d.bad && named {
 		t.hold(p)
 	}
 }
 
-// choose allocates what is still missing.
+// choose allocates what is still missing, and accepts the port.
 func (t *txn) choose(p *portPlan) {
 	if p.mac == (flow.MACAddr{}) {
 		t.chooseMAC(p)
@@ -218,7 +218,7 @@ func (t *txn) choose(p *portPlan) {
 		t.chooseEach(p)
 	}
 	if !p.d.bad {
-		t.hold(p)
+		t.finish(p)
 	}
 }
 

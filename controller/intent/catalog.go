@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"maps"
 	"slices"
 	"sync"
 
@@ -112,7 +113,7 @@ func (c *Catalog) List() iter.Seq[*weftv1.Resource] { return slices.Values(c.sor
 // ListAfter is List from after a key on, which need not exist.
 func (c *Catalog) ListAfter(key Key) iter.Seq[*weftv1.Resource] {
 	all := c.sorted()
-	i, found := slices.BinarySearchFunc(all, key, func(res *weftv1.Resource, key Key) int { return KeyOf(res).Compare(key) })
+	i, found := slices.BinarySearchFunc(all, key, compareKey)
 	if found {
 		i++
 	}
@@ -129,29 +130,25 @@ func (c *Catalog) sorted() []*weftv1.Resource {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	var changed []*weftv1.Resource
-	for key := range c.touched {
+	keys := slices.SortedFunc(maps.Keys(c.touched), Key.Compare)
+	merged, rest := make([]*weftv1.Resource, 0, len(c.ordered)+len(keys)), c.ordered
+	for _, key := range keys {
+		i, found := slices.BinarySearchFunc(rest, key, compareKey)
+		merged = append(merged, rest[:i]...)
 		if rec := c.state.records[key]; rec != nil && rec.res != nil {
-			changed = append(changed, rec.res)
+			merged = append(merged, rec.res)
 		}
+		if found {
+			i++
+		}
+		rest = rest[i:]
 	}
-	slices.SortFunc(changed, compareResources)
-	merged := make([]*weftv1.Resource, 0, len(c.ordered)+len(changed))
-	for _, res := range c.ordered {
-		if _, stale := c.touched[KeyOf(res)]; stale {
-			continue
-		}
-		for len(changed) > 0 && compareResources(changed[0], res) < 0 {
-			merged, changed = append(merged, changed[0]), changed[1:]
-		}
-		merged = append(merged, res)
-	}
-	c.ordered = append(merged, changed...)
-	clear(c.touched)
+	merged = append(merged, rest...)
+	c.ordered, c.touched = merged, map[Key]struct{}{}
 	return c.ordered
 }
 
-func compareResources(a, b *weftv1.Resource) int { return KeyOf(a).Compare(KeyOf(b)) }
+func compareKey(res *weftv1.Resource, key Key) int { return KeyOf(res).Compare(key) }
 
 // Referrers returns what refers to a resource, in order: a project's resources, a network's subnets and ports, a subnet's
 // ports.

@@ -112,7 +112,11 @@ func (c *Catalog) read(key Key, kv store.KV) *record {
 		}
 	}
 	c.unreadable(kv.Key, err)
-	return &record{key: key, rev: kv.Rev}
+	rec := &record{key: key, rev: kv.Rev, created: kv.Created}
+	if old := c.state.records[key]; old != nil {
+		rec.facts = old.facts // what it was last known to have is not given to others
+	}
+	return rec
 }
 
 func (c *Catalog) unreadable(storeKey string, err error) {

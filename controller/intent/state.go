@@ -8,7 +8,7 @@ import (
 	"github.com/weft-sdn/weft/southbound/flow"
 )
 
-// state is every record with the indexes that validation needs. Only the writer of the catalog uses it.
+// state is every record with the indexes that validation needs. The catalog's mu guards it.
 //
 // Invariant: each index is what replacing an empty state's records by these ones, in any order, makes of it. Where stored
 // records contradict each other (which no transaction allows), the first one keeps what both claim.

@@ -9,8 +9,8 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 )
 
-// txn is one transaction being made. It changes the writer's state as it goes, so that each step sees what the ones before
-// it did, and remembers how to take that back.
+// txn is one transaction being made. It changes the catalog's state as it goes, so that each step sees what the ones before
+// it did, and remembers how to take that back. The catalog's mu is held all the while.
 type txn struct {
 	*state
 	cfg  *CatalogConfig

@@ -75,7 +75,7 @@ func TestIdentityViolations(t *testing.T) {
 	}{
 		{"nothing", nil, `resources[0].kind: is missing`},
 		{"no kind", &weftv1.Resource{Name: "x"}, `resources[0].kind: is missing`},
-		{"unknown kind", change(func(r *weftv1.Resource) { r.Kind = "Netwrok" }), `netwrok/red/new: kind: there is no kind "Netwrok", did you mean "Network"?`},
+		{"unknown kind", change(func(r *weftv1.Resource) { r.Kind = "Networks" }), `networks/red/new: kind: there is no kind "Networks", did you mean "Network"?`},
 		{"no spec", change(func(r *weftv1.Resource) { r.Spec = nil }), `network/red/new: spec: is missing`},
 		{"wrong spec", change(func(r *weftv1.Resource) { r.Kind = "Port" }), `port/red/new: spec: is that of a Network`},
 		{"no name", change(func(r *weftv1.Resource) { r.Name = "" }), `resources[0].name: is missing`},

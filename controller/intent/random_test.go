@@ -1,0 +1,204 @@
+package intent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
+	"pgregory.net/rapid"
+
+	"github.com/weft-sdn/weft/controller/store"
+	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
+)
+
+// TestRandom runs random transactions on two catalogs over one store. However they end: what is unique is unique, what
+// refers to something refers to what exists, what failed has changed nothing, and a catalog is what the store holds.
+func TestRandom(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := store.NewMemory()
+		catalogs := []*Catalog{newCatalog(t, s), newCatalog(t, s)}
+		t.Repeat(map[string]func(*rapid.T){
+			"apply": func(t *rapid.T) {
+				request := rapid.SliceOfN(rapid.Custom(anyResource), 1, 4).Draw(t, "request")
+				try(t, s, func(c *Catalog) error {
+					_, _, err := c.Apply(context.Background(), all(request...), nil)
+					return err
+				}, rapid.SampledFrom(catalogs).Draw(t, "catalog"))
+			},
+			"delete": func(t *rapid.T) {
+				keys := rapid.SliceOfN(rapid.Custom(anyKey), 1, 3).Draw(t, "keys")
+				cascade := rapid.Bool().Draw(t, "cascade")
+				try(t, s, func(c *Catalog) error {
+					_, _, err := c.Delete(context.Background(), keys, cascade, nil)
+					return err
+				}, rapid.SampledFrom(catalogs).Draw(t, "catalog"))
+			},
+		})
+	})
+}
+
+// try makes a change, which may fail for the request's fault only.
+func try(t *rapid.T, s store.Store, change func(*Catalog) error, c *Catalog) {
+	before, rev, err := s.Load(context.Background(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = change(c)
+	mustBeWhole(t, c, s)
+	mustBeSound(t, c)
+	if err == nil {
+		return
+	}
+	var invalid *InvalidError
+	var missing *NotFoundError
+	var inUse *InUseError
+	if !errors.As(err, &invalid) && !errors.As(err, &missing) && !errors.As(err, &inUse) {
+		t.Fatal(err)
+	}
+	after, now, err := s.Load(context.Background(), "")
+	if err != nil || now != rev {
+		t.Fatalf("a refused change made revision %d of %d: %v", now, rev, err)
+	}
+	if diff := cmp.Diff(before, after); diff != "" {
+		t.Fatal(diff)
+	}
+}
+
+func anyName(t *rapid.T) string { return rapid.SampledFrom([]string{"a", "b", "c"}).Draw(t, "name") }
+
+func anyProject(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"red", "blue"}).Draw(t, "project")
+}
+
+func anyKey(t *rapid.T) Key {
+	key := Key{Kind: rapid.SampledFrom(Kinds()).Draw(t, "kind"), Name: anyName(t)}
+	switch {
+	case key.Kind == KindProject:
+		key.Name = anyProject(t)
+	case key.Kind.Owned():
+		key.Project = anyProject(t)
+	}
+	return key
+}
+
+// anyResource writes a resource as res reads it, from so few names and numbers that they often clash.
+func anyResource(t *rapid.T) string {
+	key := anyKey(t)
+	pick := func(of ...string) string { return rapid.SampledFrom(of).Draw(t, "field") }
+	network := `network:"` + pick("a", "b", "c", "red/a", "blue/b") + `" `
+	var spec string
+	switch key.Kind {
+	case KindNetwork:
+		spec = pick("", `type:"geneve" `, `type:"gre" `) + pick("", "segmentation_id:1 ", "segmentation_id:2 ") + pick("", "shared:true ") + pick("", "mtu:1300 ") +
+			pick("", "port_security_enabled:false ")
+	case KindSubnet:
+		spec = network + pick(`cidr:"10.0.0.0/29" `, `cidr:"10.0.0.8/29" `, `cidr:"10.0.0.0/28" `, `cidr:"2001:db8::/125" `) +
+			pick("", "", `gateway_ip:"none" `, `gateway_ip:"10.0.0.3" `) + pick("", "", `allocation_pools:{start:"10.0.0.4" end:"10.0.0.5"}`)
+	case KindPort:
+		ip := func() string {
+			return pick("", `fixed_ips:{ip:"10.0.0.4"} `, `fixed_ips:{ip:"10.0.0.5"} `, `fixed_ips:{ip:"10.0.0.3"} `, `fixed_ips:{subnet:"a"} `, `fixed_ips:{subnet:"blue/b"} `)
+		}
+		spec = network + pick("", "", `mac_address:"fa:16:3e:00:00:01" `, `mac_address:"fa:16:3e:00:00:02" `) + ip() + ip() +
+			pick("", "", "no_fixed_ips:true ") + pick("", "port_security_enabled:true ")
+	case KindHost:
+		spec = pick("", `tunnel_ip:"10.9.0.1" `, `tunnel_ip:"10.9.0.2" `)
+	case KindSegmentRange:
+		spec = pick(`network_type:"geneve" `, `network_type:"vxlan" `) + pick("minimum:1 ", "minimum:3 ") + pick("maximum:2", "maximum:3", "maximum:4")
+	}
+	return key.String() + " " + spec
+}
+
+// mustBeSound checks what no transaction may break.
+func mustBeSound(t *rapid.T, c *Catalog) {
+	owner := map[string]string{}
+	own := func(r *weftv1.Resource, format string, args ...any) {
+		what := fmt.Sprintf(format, args...)
+		if other := owner[what]; other != "" {
+			t.Fatalf("%s and %s both have %s", KeyOf(r), other, what)
+		}
+		owner[what] = KeyOf(r).String()
+	}
+	refers := func(r *weftv1.Resource, to Key) *weftv1.Resource {
+		target, ok := c.Get(to)
+		if !ok {
+			t.Fatalf("%s refers to %s, which does not exist", KeyOf(r), to)
+		}
+		return target
+	}
+	for r := range c.List() {
+		key := KeyOf(r)
+		own(r, "uid %s", r.GetUid())
+		if key.Kind.Owned() {
+			refers(r, Key{Kind: KindProject, Name: key.Project})
+		}
+		switch s := r.GetStatus(); key.Kind {
+		case KindNetwork:
+			own(r, "%s id %d", s.GetNetwork().GetType(), s.GetNetwork().GetSegmentationId())
+			own(r, "tag %d", s.GetNetwork().GetTag())
+		case KindSubnet:
+			refers(r, Reference(KindNetwork, key.Project, r.GetSubnetSpec().GetNetwork()))
+		case KindPort:
+			network := Reference(KindNetwork, key.Project, r.GetPortSpec().GetNetwork())
+			n := refers(r, network)
+			if key.Project != network.Project && !n.GetNetworkSpec().GetShared() || n.GetStatus().GetNetwork().GetMtu() != s.GetPort().GetMtu() {
+				t.Fatalf("%v on %v", r, n)
+			}
+			own(r, "%s on %s", s.GetPort().GetMacAddress(), network)
+			for _, f := range s.GetPort().GetFixedIps() {
+				subnet := refers(r, Reference(KindSubnet, key.Project, f.GetSubnet()))
+				if subnet.GetStatus().GetSubnet().GetGatewayIp() == f.GetIp() {
+					t.Fatalf("%s has the gateway's address", key)
+				}
+				own(r, "%s on %s", f.GetIp(), network)
+			}
+		case KindHost:
+			if ip := r.GetHostSpec().GetTunnelIp(); ip != "" {
+				own(r, "tunnel address %s", ip)
+			}
+		}
+	}
+}
+
+// FuzzApply applies arbitrary resources: nothing may panic, and what is accepted can be read back.
+func FuzzApply(f *testing.F) {
+	for line := range strings.SplitSeq(strings.TrimSpace(base), "\n") {
+		raw, err := marshal(res(line))
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(raw)
+	}
+	for _, v := range violations {
+		for _, r := range all(v.apply) {
+			raw, err := marshal(r)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(raw)
+		}
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		r := &weftv1.Resource{}
+		if err := proto.Unmarshal(raw, r); err != nil {
+			return
+		}
+		c := with(t, base)
+		before := contents(c)
+		_, _, err := c.Apply(context.Background(), []*weftv1.Resource{r}, nil)
+		var invalid *InvalidError
+		if err != nil && !errors.As(err, &invalid) {
+			t.Fatal(err)
+		}
+		if err != nil {
+			if diff := cmp.Diff(before, contents(c), protocmp.Transform()); diff != "" {
+				t.Fatal(diff)
+			}
+		}
+		mustBeWhole(t, c, c.cfg.Store)
+	})
+}
