@@ -165,7 +165,11 @@ func (h *hosts) follow(ctx context.Context, s *ovsdb.Session) {
 	seen := &seenState{}
 	for {
 		ports, level := target.Ports()
-		s.SetDesired(h.desired(s, ports))
+		unwanted := ovsdb.KeepUnwanted
+		if target.RemovalsAllowed() {
+			unwanted = ovsdb.RemoveUnwanted
+		}
+		s.SetDesired(h.desired(s, ports, unwanted))
 		if state := s.Snapshot(); state != nil && state != seen.state {
 			h.report(s, seen, state, target)
 		}
@@ -225,7 +229,7 @@ func portErrors(state *ovsdb.State) []string {
 }
 
 // desired is what a host's database should hold: the integration bridge, its controller, and the ports that apps want.
-func (h *hosts) desired(s *ovsdb.Session, ports []compile.OVSPort) ovsdb.Desired {
+func (h *hosts) desired(s *ovsdb.Session, ports []compile.OVSPort, unwanted ovsdb.Unwanted) ovsdb.Desired {
 	id := s.SystemID()
 	bridge := ovsdb.DesiredBridge{
 		Name:         pipeline.Bridge,
@@ -246,7 +250,7 @@ func (h *hosts) desired(s *ovsdb.Session, ports []compile.OVSPort) ovsdb.Desired
 	for _, p := range ports {
 		bridge.Ports = append(bridge.Ports, ovsdb.DesiredPort{Name: p.Name, Type: p.Type, Options: parseOptions(p.Options), OFPortRequest: int32(p.OFPort)})
 	}
-	return ovsdb.Desired{Bridges: []ovsdb.DesiredBridge{bridge}}
+	return ovsdb.Desired{Bridges: []ovsdb.DesiredBridge{bridge}, Unwanted: unwanted}
 }
 
 func parseOptions(s string) map[string]string {
@@ -323,7 +327,7 @@ func (h *hosts) report(s *ovsdb.Session, seen *seenState, state *ovsdb.State, ta
 			w.unplug(k)
 		}
 		if first {
-			w.after(target.AllowRemovals)
+			w.afterIntent(target.AllowRemovals)
 		}
 	})
 }

@@ -30,6 +30,7 @@ type world struct {
 	revision int64            // of the store, up to which rows are current
 	seq      uint64           // newest Interface.Seq
 	compiled []func()         // to be called after the step at hand
+	waiting  []func()         // to be called after the first step that knows of a network
 
 	configured    func(host, manager string) // told of hosts that are in the store, and which manager to dial
 	deleted       func(host string)          // told of hosts that left the store
@@ -87,6 +88,12 @@ func (w *world) step(posts []func(*world)) {
 		f()
 	}
 	w.compiled = nil
+	if w.tables.Networks.Len() > 0 {
+		for _, f := range w.waiting {
+			f()
+		}
+		w.waiting = nil
+	}
 }
 
 // replace takes over the whole intent, as read from the store at a revision.
@@ -236,6 +243,10 @@ func (w *world) missing(name string, complete []intent.Interface) []intent.Inter
 
 // after has f called when what has been posted so far is compiled.
 func (w *world) after(f func()) { w.compiled = append(w.compiled, f) }
+
+// afterIntent has f called when what has been posted so far is compiled and there is a network. A store that holds none may
+// be one that was lost and is about to be restored: what hosts carry is not taken away on its word.
+func (w *world) afterIntent(f func()) { w.waiting = append(w.waiting, f) }
 
 // hostSpec returns what is configured for a host; nil for none.
 func (w *world) hostSpec(name string) *weftv1.HostSpec {

@@ -133,6 +133,17 @@ func (t *Target) AllowRemovals() {
 	defer t.mu.Unlock()
 	t.removals = true
 	t.signal()
+	select {
+	case t.portsChanged <- struct{}{}:
+	default:
+	}
+}
+
+// RemovalsAllowed tells whether AllowRemovals was called.
+func (t *Target) RemovalsAllowed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.removals
 }
 
 // settle notes that a switch which is as wanted has realised everything compiled so far.
@@ -149,7 +160,7 @@ func (t *Target) Ports() (ports []compile.OVSPort, level uint64) {
 	return slices.SortedFunc(maps.Values(t.ports), func(a, b compile.OVSPort) int { return strings.Compare(a.Name, b.Name) }), t.portsLevel
 }
 
-// PortsChanged receives a value after Ports changed.
+// PortsChanged receives a value after Ports or RemovalsAllowed changed.
 func (t *Target) PortsChanged() <-chan struct{} { return t.portsChanged }
 
 // busy tells whether the switch may differ from the desired state.

@@ -8,11 +8,22 @@ import (
 )
 
 // Desired is what a host's database should hold of ours. It is a level: set it whole, as often as wanted; the session compares it
-// with what is there. What it does not name is left alone, unless we made it: then it is removed.
+// with what is there. What it does not name is left alone, unless we made it: then it is removed, or kept if Unwanted says so.
 type Desired struct {
 	Bridges     []DesiredBridge
 	OtherConfig map[string]string // Open_vSwitch:other_config keys to set; other keys are kept, also those set by us before
+	Unwanted    Unwanted          // what becomes of ours that is not named
 }
+
+// Unwanted says what becomes of bridges and ports that we made and that Desired does not name.
+type Unwanted int
+
+// The ways with what is not wanted.
+const (
+	RemoveUnwanted Unwanted = iota
+	// KeepUnwanted is for when it is not known yet what all is wanted.
+	KeepUnwanted
+)
 
 // DesiredBridge is a bridge that should exist. A bridge of that name that someone else made is adopted: the fields below that are
 // not empty are set, controllers and ports are added, all else is kept, and the bridge is never removed.

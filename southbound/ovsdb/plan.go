@@ -44,11 +44,15 @@ func makePlan(r *replica, d *Desired) plan {
 			wanted[b.Ports[j].Name] = b.Name
 		}
 	}
-	p.dropPorts(wanted)
+	if d.Unwanted == RemoveUnwanted {
+		p.dropPorts(wanted)
+	}
 	for i := range d.Bridges {
 		p.bridge(&d.Bridges[i])
 	}
-	p.dropBridges(bridges)
+	if d.Unwanted == RemoveUnwanted {
+		p.dropBridges(bridges)
+	}
 	slices.Sort(p.conflicts)
 	return p.plan
 }
