@@ -66,6 +66,23 @@ func TestBackup(t *testing.T) {
 		same(c, resources)
 		c.Do(difference(before, allFlows(c)))
 	})
+	c.Run("into an empty weftd that hosts have found", func(c *e2e.Cloud) {
+		c.Do(c.Weftd.Stop(), os.RemoveAll(c.Weftd.DataDir()))
+		c.Do(c.Weftd.Start())
+		c.Eventually(20*time.Second, "hosts connect", func() error {
+			info, err := c.Client.Info(c.T.Context())
+			if err == nil && info.GetHostsOnline() < 2 {
+				err = fmt.Errorf("%d hosts are online", info.GetHostsOnline())
+			}
+			return err
+		})
+		holds(c, time.Second, "an empty store empties no switch", func() error { return difference(before, allFlows(c)) })
+		c.Weft("restore", "--replace", file)
+		c.Synced()
+		c.Active(append(p.red.Names(), p.blue.Names()...)...)
+		same(c, resources)
+		c.Do(difference(before, allFlows(c)))
+	})
 	stop()
 }
 
@@ -75,7 +92,7 @@ func everything(c *e2e.Cloud) []*weftv1.Resource {
 	found, _, err := c.Client.ListAll(c.T.Context(), &weftv1.Filter{Kinds: []string{"Project", "Network", "Subnet", "Port"}})
 	c.Do(err)
 	for _, r := range found {
-		r.Revision, r.Status.Conditions = 0, nil
+		r.Revision, r.Updated, r.Status.Conditions = 0, nil, nil
 		if port := r.GetStatus().GetPort(); port != nil {
 			port.LinkState = ""
 		}

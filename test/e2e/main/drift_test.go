@@ -91,10 +91,13 @@ func mended(c *e2e.Cloud, tamper func() error) {
 		if err != nil {
 			return nil, err
 		}
-		bridge, err := h.Vsctl("--columns=fail_mode,protocols,datapath_id", "list", "Bridge", netlab.IntegrationBridge)
-		target, targetErr := h.Vsctl("get-controller", netlab.IntegrationBridge)
+		bridge, err := h.Vsctl("--columns=fail_mode,datapath_id", "list", "Bridge", netlab.IntegrationBridge)
+		protocols, protocolsErr := h.Vsctl("get", "Bridge", netlab.IntegrationBridge, "protocols")
+		targets, targetsErr := h.Vsctl("get-controller", netlab.IntegrationBridge)
 		ours := slices.DeleteFunc(dump, func(f string) bool { return strings.Contains(f, foreignCookie) })
-		return append(ours, config, bridge, target), errors.Join(err, targetErr)
+		// A controller or a protocol more is somebody else's, and stays.
+		return append(ours, config, bridge, fmt.Sprint("OpenFlow 1.3: ", strings.Contains(protocols, "OpenFlow13")),
+			fmt.Sprint("our controller: ", strings.Contains(targets, "tcp:"+netlab.ControllerIPv4+":6653"))), errors.Join(err, protocolsErr, targetsErr)
 	}
 	before, err := look()
 	c.Do(err)

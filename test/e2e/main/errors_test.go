@@ -82,7 +82,7 @@ func mistakes() []mistake {
 		{"multicast MAC", port(`macAddress: "01:00:5e:00:00:01"`), []string{"spec.macAddress", "01:00:5e:00:00:01"}},
 		{"pool exhausted", "kind: Network\nproject: tiny\nname: net\n---\nkind: Subnet\nproject: tiny\nname: v4\nspec: {network: net, cidr: 10.2.0.0/30, gatewayIp: none}\n---\n" +
 			"kind: Port\nproject: tiny\nname: a\nspec: {network: net}\n---\nkind: Port\nproject: tiny\nname: b\nspec: {network: net}\n---\nkind: Port\nproject: tiny\nname: c\nspec: {network: net}\n",
-			[]string{"port/tiny/", "v4", "no free address"}},
+			[]string{"port/tiny/", "spec.fixedIps", "no IPv4 address is free"}},
 		{"segment exhausted", "kind: SegmentRange\nname: small\nspec: {networkType: geneve, minimum: 7, maximum: 7}\n---\nkind: Network\nproject: tiny\nname: a\nspec: {type: geneve}\n---\nkind: Network\nproject: tiny\nname: b\nspec: {type: geneve}\n",
 			[]string{"network/tiny/", "geneve"}},
 		{"segment taken", "kind: Network\nproject: red\nname: a\nspec: {segmentationId: 77}\n---\nkind: Network\nproject: red\nname: b\nspec: {segmentationId: 77}\n", []string{"spec.segmentationId", "77"}},

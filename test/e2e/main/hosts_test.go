@@ -71,7 +71,11 @@ func duplicateID(c *e2e.Cloud) {
 
 // says demands that the conditions or the last error of a resource have every word.
 func says(c *e2e.Cloud, key string, words ...string) error {
-	st := c.Get(key).GetStatus()
+	res, err := c.Client.Get(c.T.Context(), e2e.Ref(key))
+	if err != nil {
+		return err
+	}
+	st := res.GetStatus()
 	text := st.GetLastError()
 	for _, condition := range st.GetConditions() {
 		text += "\n" + condition.GetMessage()

@@ -80,7 +80,7 @@ func changedMeanwhile(c *e2e.Cloud, p pair) {
 	stop := untouched(c, [2]*netlab.Endpoint{p.blues[0], p.blues[1]})
 	c.Do(c.Weftd.Kill())
 	c.Do(p.reds[1].MoveTo(c.Host("h3")))
-	_, err := c.Host("h1").Ofctl("del-flows", netlab.IntegrationBridge, "table=20")
+	_, err := c.Host("h1").Ofctl("del-flows", netlab.IntegrationBridge, "table=46")
 	c.Do(err)
 	c.Restart()
 	c.Active("red/vm2")

@@ -55,10 +55,14 @@ func storeGone(t *testing.T, away time.Duration) {
 		c.Do(c.Weftd.Start())
 		holds(c, 3*time.Second, "flows stay", func() error { return difference(before, allFlows(c)) })
 		etcd.start(c)
-		if c.Weftd.PID() == 0 {
-			// That it gives up where it cannot read anything is in order: whoever supervises it starts it again.
-			c.Do(c.Weftd.Kill(), c.Weftd.Start())
-		}
+		c.Eventually(60*time.Second, "weftd serves", func() error {
+			if c.Weftd.PID() == 0 {
+				// That it gives up where it cannot read anything is in order: whoever supervises it starts it again.
+				c.Do(c.Weftd.Kill(), c.Weftd.Start())
+			}
+			_, err := c.Client.Info(c.T.Context())
+			return err
+		})
 		c.Synced()
 		c.Do(difference(before, allFlows(c)))
 		stop()

@@ -214,7 +214,9 @@ func TestUnderlayIPv6(t *testing.T) {
 	for i := range hosts {
 		hosts[i].EncapIP = fmt.Sprintf("fd99::%d", i+1)
 	}
-	c := e2e.New(t, e2e.Options{Hosts: hosts, Manager: "tcp:[" + netlab.ControllerIPv6 + "]:6640"})
+	c := e2e.New(t, e2e.Options{Hosts: hosts, Manager: "tcp:[" + netlab.ControllerIPv6 + "]:6640",
+		// IPv6 takes 20 bytes more of each packet than IPv4, from which MTUs are computed.
+		Weftd: []string{"--underlay-mtu", fmt.Sprint(netlab.UnderlayMTU - 20)}})
 	for _, carrier := range carriers() {
 		tenant := e2e.Tenant{Project: carrier.name, Type: carrier.name, VMs: 3}
 		c.Apply(tenant.YAML())
