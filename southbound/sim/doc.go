@@ -19,6 +19,10 @@
 // when it is added with an error that wraps ErrNotModelled: what is installed is carried out. Connection tracking keeps no time and
 // does not look at TCP sequence numbers. Which bucket of a select group is chosen differs from Open vSwitch. Flows do not time out.
 //
+// In two cases the simulator does what is right where Open vSwitch 3.1 does not: rewriting an address of a later fragment (Open
+// vSwitch changes data, taking it for a checksum), and neighbour discovery behind an IPv6 extension header (it makes a wrong checksum
+// when the type is changed).
+//
 // # How it is known to be right
 //
 // Generated flows and packets are given to a real ovs-vswitchd and to a Switch, and what leaves their ports is compared byte for

@@ -22,9 +22,10 @@ type world struct {
 	macs           []flow.MACAddr
 	addrs4, addrs6 []netip.Addr
 	l4s            []uint32
+	options        int // percent of the IPv6 packets that have an extension header
 }
 
-func few() world { return world{macs, addrs4, addrs6, l4s} }
+func few() world { return world{macs, addrs4, addrs6, l4s, 20} }
 
 type kindOf uint8
 
@@ -245,7 +246,7 @@ func (w world) generateIPv6(rt *rapid.T, b []byte) []byte {
 	b = be.AppendUint16(b, ethIPv6)
 	var options []byte
 	next := proto
-	if chance(rt, 20, "options") {
+	if chance(rt, w.options, "options") {
 		options, next = []byte{proto, 0, 1, 4, 0, 0, 0, 0}, 60
 	}
 	at := len(b)

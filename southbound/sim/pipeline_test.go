@@ -104,7 +104,7 @@ func TestPipelineAgrees(t *testing.T) {
 	if a, b := list(real), list(simulated); a != b || strings.Count(a, "\n") < strings.Count(dump, "\n") {
 		t.Fatalf("dumps differ, or lack flows.\nOpen vSwitch:\n%s\nsimulator:\n%s", a, b)
 	}
-	w := world{
+	w := world{ // without IPv6 options, behind which Open vSwitch 3.1 makes wrong checksums in answered neighbour solicitations
 		macs: []flow.MACAddr{{0xfa, 0x16, 0x3e}, {0xfa, 0x16, 0x3e, 0, 0, 2}, {0xfa, 0x16, 0x3e, 0, 0, 1}, {0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, {0x33, 0x33, 0, 0, 0, 1}},
 		l4s:  []uint32{67, 68, 546, 547, 80},
 	}
