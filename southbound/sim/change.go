@@ -2,7 +2,6 @@ package sim
 
 import (
 	"fmt"
-	"maps"
 
 	"github.com/weft-sdn/weft/southbound/flow"
 )
@@ -373,29 +372,4 @@ func (s *Switch) readGroup(in flow.Group) (*group, error) {
 		return nil, refuse(typeGroupModFailed, 1, "indirect group with %d buckets", len(g.buckets))
 	}
 	return g, nil
-}
-
-func (s *Switch) applyMeter(m *MeterMod) error {
-	id := m.Meter.ID
-	old, before := s.meters[id], maps.Clone(s.meters)
-	s.onFailure(func() { s.meters = before })
-	switch m.Command {
-	case Add, Modify:
-		if (m.Command == Add) == (old != nil) {
-			return refuse(typeMeterModFailed, uint16(1+m.Command), "meter %d: exists or does not", id)
-		}
-		bands, err := m.Meter.ParseBands()
-		if err != nil {
-			return refuse(typeMeterModFailed, 8, "%w", err)
-		}
-		s.meters[id] = newMeter(m.Meter, bands, s.cfg.Now())
-	case Delete:
-		if id == anyGroup {
-			clear(s.meters)
-		}
-		delete(s.meters, id)
-	default:
-		return refuse(typeMeterModFailed, 4, "meter-mod command %d", m.Command)
-	}
-	return nil
 }

@@ -30,5 +30,6 @@
 //
 // # Goroutines
 //
-// Switch and Fabric have none. Serve and Run use the caller's, and a writer's; both have ended when they return.
+// Switch and Fabric have none. Switch.Serve reads on the caller's goroutine and has a writer; Host.Run keeps the OVSDB connection on
+// the caller's, and has one goroutine for each controller that the bridge names. All have ended when Serve and Run return.
 package sim

@@ -2,7 +2,6 @@ package sim
 
 import (
 	"net/netip"
-	"time"
 
 	"github.com/weft-sdn/weft/southbound/flow"
 )
@@ -170,48 +169,4 @@ func (x *run) alive(b *bucket, depth int) bool {
 		}
 	}
 	return false
-}
-
-func newMeter(in flow.Meter, bands []flow.Band, now time.Time) *meter {
-	m := &meter{Meter: in, bands: bands, last: now}
-	for _, b := range bands {
-		m.level = append(m.level, m.burst(b))
-	}
-	return m
-}
-
-// burst is how much may pass at once: what the band says, or one second's worth.
-func (m *meter) burst(b flow.Band) float64 {
-	if m.Flags&flow.MeterBurst != 0 && b.Burst > 0 {
-		return m.unit(float64(b.Burst))
-	}
-	return m.unit(float64(b.Rate))
-}
-
-// unit turns kilobits into bits and leaves packets.
-func (m *meter) unit(n float64) float64 {
-	if m.Flags&flow.MeterKbps != 0 {
-		return n * 1000
-	}
-	return n
-}
-
-// pass says whether a packet may pass, and counts it.
-func (m *meter) pass(now time.Time, size int) bool {
-	passed := now.Sub(m.last).Seconds()
-	m.last = now
-	cost := 1.0
-	if m.Flags&flow.MeterKbps != 0 {
-		cost = float64(8 * size)
-	}
-	ok := true
-	for i, b := range m.bands {
-		m.level[i] = min(m.burst(b), m.level[i]+passed*m.unit(float64(b.Rate)))
-		if m.level[i] < cost {
-			ok = false
-			continue
-		}
-		m.level[i] -= cost
-	}
-	return ok
 }
