@@ -23,12 +23,20 @@ func main() {
 	flag.StringVar(&o.keep, "profiles", "", "`directory` to keep weftd's CPU profiles in")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := run(ctx, o, os.Stdout)
+	err := start(ctx, o)
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
+}
+
+// start runs benchmarks, or simulated hosts for those of another process.
+func start(ctx context.Context, o options) error {
+	if hosts := os.Getenv(simulateEnv); hosts != "" {
+		return simulate(ctx, hosts, os.Stdout)
+	}
+	return run(ctx, o, os.Stdout)
 }
 
 // options say what to run.
@@ -52,6 +60,7 @@ func suites() []suite {
 		{"ctl.port_add.local", localSuite},
 		{"ctl.bulk5000.spread", bulkSpreadSuite},
 		{"ctl.bulk5000.local", bulkLocalSuite},
+		{"sim", simSuite},
 	}
 }
 

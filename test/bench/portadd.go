@@ -69,14 +69,20 @@ func (b *bench) portAddAt(ctx context.Context, s shape, name string, k int) (err
 func (c *cloud) extras(ctx context.Context, k int) ([]*weftv1.Resource, error) {
 	var extra []*weftv1.Resource
 	for n := range 4 {
-		r := port(n) // on the first network, as one of many
-		r.Name = fmt.Sprintf("extra%d", n)
+		r := extraPort(n)
 		extra = append(extra, r)
 		if err := c.hosts[n%realHosts].PlugDummy(netlab.IntegrationBridge, []string{project + "/" + r.Name}); err != nil {
 			return nil, err
 		}
 	}
 	return extra, c.synced(ctx)
+}
+
+// extraPort is a port on the first network, beyond those that are there.
+func extraPort(n int) *weftv1.Resource {
+	r := port(0)
+	r.Name = fmt.Sprintf("extra%d", n)
+	return r
 }
 
 // addPorts adds a port, waits, checks that both switches have it when the first is there, and takes it away again.
