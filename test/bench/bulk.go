@@ -23,17 +23,23 @@ func (b *bench) bulk(ctx context.Context, s shape, target float64) (err error) {
 		return err
 	}
 	resources := intended(0, ports)
-	var seconds, apply, cpu, emptied []float64
-	for range b.choose(5, 1) {
-		before := c.usage()
+	var seconds, apply, cpu, switches, emptied, flows []float64
+	for range b.choose(3, 1) {
+		before, switchesBefore := c.usage(), c.switchesCPU()
 		t, err := c.apply(ctx, resources)
 		if err != nil {
 			return err
 		}
 		seconds, apply, cpu = append(seconds, t.total().Seconds()), append(apply, t.apply.Seconds()), append(cpu, c.usage().cpu-before.cpu)
+		switches = append(switches, c.switchesCPU()-switchesBefore)
 		if err := c.bound(ctx, ports); err != nil {
 			return err
 		}
+		n, err := c.flows(ctx)
+		if err != nil {
+			return err
+		}
+		flows = append(flows, n)
 		if t, err = c.remove(ctx, client.DeleteOptions{Cascade: true}, networks(ports)...); err != nil {
 			return err
 		}
@@ -43,9 +49,33 @@ func (b *bench) bulk(ctx context.Context, s shape, target float64) (err error) {
 	b.add(name+"_s", "s", seconds, targetValue(target))
 	b.add(name+".apply_s", "s", apply)
 	b.add(name+".weftd_cpu_s", "s", cpu)
+	b.add(name+".vswitchd_cpu_s", "s", switches)
+	b.add(name+".flows_per_host", "flows", flows)
 	b.add(name+".weftd_peak_mib", "MiB", []float64{c.usage().peak})
 	b.add(name+".delete_s", "s", emptied)
 	return c.profileBulk(ctx, name, resources, ports)
+}
+
+// switchesCPU is the processor time of all ovs-vswitchd, seconds.
+func (c *cloud) switchesCPU() float64 {
+	sum := 0.0
+	for _, h := range c.hosts {
+		sum += usageOf(h.VswitchdPID()).cpu
+	}
+	return sum
+}
+
+// flows is how many flows a real host should have, on average.
+func (c *cloud) flows(ctx context.Context) (float64, error) {
+	sum := 0.0
+	for _, h := range c.hosts {
+		r, err := c.Get(ctx, &weftv1.ResourceRef{Kind: "Host", Name: h.Name()})
+		if err != nil {
+			return 0, err
+		}
+		sum += float64(r.GetStatus().GetHost().GetFlows())
+	}
+	return sum / float64(len(c.hosts)), nil
 }
 
 func networks(ports int) []*weftv1.ResourceRef {

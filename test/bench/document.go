@@ -71,6 +71,8 @@ func milliseconds(b *bench) string {
 	for _, floor := range []struct{ name, what string }{
 		{"store.fdatasync_us", "4 KiB written and on disk"}, {"store.txn_us", "a transaction of the embedded store"},
 		{"of.bundle.n1_ms", "a bundle of 1 flow"}, {"of.bundle.n100_ms", "a bundle of 100 flows"}, {"of.bundle.n1000_ms", "a bundle of 1,000 flows"},
+		{"of.bundle.ifaces2500.n1_ms", "a bundle of 1 flow, 2,500 interfaces on the switch"},
+		{"of.bundle.ifaces2500.n100_ms", "a bundle of 100 flows, 2,500 interfaces on the switch"},
 	} {
 		if r, ok := b.find(floor.name); ok {
 			fmt.Fprintf(&w, "- Of that nobody saves: %s: %s %s.\n", floor.what, number(r.Value), r.Unit)

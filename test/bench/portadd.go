@@ -57,11 +57,14 @@ func (b *bench) portAddAt(ctx context.Context, s shape, name string, k int) (err
 	if _, _, err := c.addPorts(ctx, extra, b.choose(20, 1)); err != nil { // warm
 		return err
 	}
+	before := c.usage()
 	added, removed, err := c.addPorts(ctx, extra, b.choose(200, 4))
 	if err != nil {
 		return err
 	}
+	cpu := (c.usage().cpu - before.cpu) * 1e3 / float64(len(added)+len(removed))
 	b.addPortResults(name, s, k, added, removed)
+	b.add(name+".weftd_cpu_ms", "ms", []float64{cpu})
 	return c.profilePorts(ctx, name, extra)
 }
 

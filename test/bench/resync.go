@@ -13,6 +13,7 @@ import (
 
 	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/reconcile"
+	"github.com/weft-sdn/weft/test/netlab"
 )
 
 const (
@@ -23,7 +24,7 @@ const (
 
 // resyncSuite reconnects to a switch that has all its flows, or all but 1 %.
 func resyncSuite(ctx context.Context, b *bench) (err error) {
-	o, err := b.newOVS(b.choose(100_000, 1000))
+	o, err := b.newOVS(b.choose(100_000, 1000), netlab.HostOptions{})
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ type ovs struct {
 }
 
 // newOVS makes the switch and n flows.
-func (b *bench) newOVS(n int) (*ovs, error) {
+func (b *bench) newOVS(n int, opts netlab.HostOptions) (*ovs, error) {
 	flows, err := benchFlows(n)
 	if err != nil {
 		return nil, err
@@ -42,7 +42,7 @@ func (b *bench) newOVS(n int) (*ovs, error) {
 	if o.lab, err = netlab.New(netlab.Config{Name: "bench"}); err != nil {
 		return nil, err
 	}
-	if o.host, err = o.lab.AddHost("h1", netlab.HostOptions{}); err == nil {
+	if o.host, err = o.lab.AddHost("h1", opts); err == nil {
 		_, err = o.host.Vsctl("add-br", benchBridge, "--", "set", "Bridge", benchBridge, "datapath_type=netdev", "protocols=OpenFlow13", "fail_mode=secure")
 	}
 	if err != nil {
