@@ -160,6 +160,9 @@ func (t *Target) take(n int) batch {
 	if len(b.mods) == 0 {
 		b.keys = newMarks() // nothing to wait for
 	}
+	if len(t.marked.flows) == 0 {
+		t.marked.flows = map[flow.Key]struct{}{} // an emptied map keeps its size, and going over it costs what it once held
+	}
 	t.flying = b.keys
 	return b
 }
