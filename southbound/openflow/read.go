@@ -18,6 +18,10 @@ func (c *Conn) readAll(ctx context.Context) error {
 	for c.input = nil; ; {
 		b := buf[:n]
 		for {
+			if len(b) > 0 && b[0] != Version13 {
+				// Said before the message is there: what is not OpenFlow may never come to its end.
+				return fmt.Errorf("%w: message of version %d", ErrVersion, b[0])
+			}
 			m, rest, err := Next(b)
 			if errors.Is(err, ErrTruncated) {
 				break
@@ -43,9 +47,6 @@ func (c *Conn) readAll(ctx context.Context) error {
 func (c *Conn) dispatch(ctx context.Context, m Message) error {
 	c.counts.read.Add(1)
 	c.lastRead.Store(time.Now().UnixNano())
-	if m.Version != Version13 {
-		return fmt.Errorf("%w: %s of version %d", ErrVersion, m.Type, m.Version)
-	}
 	switch m.Type {
 	case TypeEchoRequest:
 		if !c.out.tryPut(func(b []byte) []byte { return AppendEcho(b, TypeEchoReply, m.XID, m.Body) }) {
