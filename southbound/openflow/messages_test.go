@@ -104,7 +104,7 @@ func controllerMessages() []message {
 func switchMessages() []message {
 	match, instructions, _ := canonical()
 	features := of.Features{Datapath: 1, Buffers: 2, Tables: 3, Auxiliary: 0, Capabilities: 4}
-	refusal := of.Error{XID: xid, Type: of.ErrorTypeBadMatch, Code: 9, Data: of.AppendEmpty(nil, of.TypeFlowMod, xid)}
+	refusal := of.Error{XID: xid, Type: of.ErrorTypeBadMatch, Code: 9, Data: of.AppendFlow(nil, xid, of.FlowAdd, &Flow{})}
 	bundleError := of.Error{XID: xid, Type: of.ErrorTypeExperimenter, Code: of.CodeBundleMsgFailed, Experimenter: of.ExperimenterONF, Data: of.AppendEmpty(nil, of.TypeExperimenter, xid)}
 	packet := of.PacketIn{Buffer: of.NoBuffer, TotalLen: 60, Reason: 1, Table: 2, Cookie: 3, Match: match[:8], Data: slices.Repeat([]byte{0}, 60)}
 	niciraPacket := packet
