@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -193,4 +194,32 @@ func TestNoFlowOfOneNetworkOnHostsWithoutIt(t *testing.T) {
 			}
 		}
 	}
+}
+
+// TestReadersComeBetweenSteps reads the engine from another goroutine while rows are written and compiled, as the API does.
+// It is for the race detector.
+func TestReadersComeBetweenSteps(t *testing.T) {
+	tables, p := lab(t)
+	done := make(chan struct{})
+	var reader sync.WaitGroup
+	reader.Go(func() {
+		for {
+			select {
+			case <-done:
+				return
+			default:
+				p.Notes("port/red/vm1")
+				p.HostsOf("port/red/vm1")
+				p.FlowsOf("port/red/vm1")
+				p.Stats()
+			}
+		}
+	})
+	for i := range 200 {
+		apply(tables, edit{Op: "port", Port: i, Net: i % 2, Flag: true})
+		apply(tables, edit{Op: "plug", Port: i, Host: i % 2, Alt: 1})
+		p.Step()
+	}
+	close(done)
+	reader.Wait()
 }

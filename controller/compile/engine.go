@@ -71,6 +71,8 @@ type Engine struct {
 	changed   map[string]struct{} // subjects
 	problems  []Problem
 
+	woken []woken // the writer's own, not guarded by mu: see wake
+
 	outs    []*Out // one per worker
 	results []result
 	batch   []*unit
@@ -145,6 +147,7 @@ func (e *Engine) step(rev int64) (Result, []HostDelta) {
 	e.rev = rev
 	res := Result{Seq: e.seq, Rev: rev}
 	for {
+		e.admit()
 		e.cfg.DB.Dirty(func(u table.Unit) { e.enqueue(e.units[u]) })
 		e.batch = e.next(e.batch[:0])
 		if len(e.batch) == 0 {

@@ -46,13 +46,33 @@ type subject struct {
 
 func (u *unit) owner() Owner { return Owner{u.rule.app.Name, u.rule.name, u.about.name} }
 
-// wake queues the unit of a row, made if there is none.
+// woken is a row that has no unit yet.
+type woken struct {
+	rule *rule
+	key  any
+}
+
+// wake queues the unit of a row. It is called whenever a row is written, between Steps too, when others may be reading what
+// mu guards; so a unit that is missing is made only in the Step, by admit.
 func (e *Engine) wake(r *rule, key any) {
-	u := r.units[key]
-	if u == nil {
-		u = e.newUnit(r, key)
+	if u := r.units[key]; u != nil {
+		e.enqueue(u)
+		return
 	}
-	e.enqueue(u)
+	e.woken = append(e.woken, woken{r, key})
+}
+
+// admit makes the units of new rows.
+func (e *Engine) admit() {
+	for _, w := range e.woken {
+		u := w.rule.units[w.key]
+		if u == nil {
+			u = e.newUnit(w.rule, w.key)
+		}
+		e.enqueue(u)
+	}
+	clear(e.woken)
+	e.woken = e.woken[:0]
 }
 
 func (e *Engine) enqueue(u *unit) {
