@@ -102,7 +102,7 @@ func (w *weftd) start(ctx context.Context) (took time.Duration, err error) {
 	}
 	err = netlab.Eventually(20*time.Second, "weftd serves", func() error {
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // whoever is interrupted waits no longer
 		}
 		out, err := w.weft(ctx, "version").CombinedOutput()
 		if err != nil {

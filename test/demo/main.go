@@ -24,8 +24,9 @@ import (
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	os.Exit(command(ctx, os.Args[1:]))
+	status := command(ctx, os.Args[1:])
+	stop()
+	os.Exit(status)
 }
 
 // options are the flags.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -140,7 +139,7 @@ func (d *demo) synced(ctx context.Context) error {
 		out, err := d.weftd.weft(ctx, "get", "hosts", "--field", "status.host.openflow=SYNCED", "--field", "status.host.ovsdb=SYNCED",
 			"--field", "status.host.lag=0", "-o", "name").CombinedOutput()
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // whoever is interrupted waits no longer
 		}
 		if n := strings.Count(string(out), "host/"); err != nil || n < len(d.lab.Hosts()) {
 			return fmt.Errorf("%d of %d are: %w, %s", n, len(d.lab.Hosts()), err, out)
@@ -167,7 +166,7 @@ func (d *demo) tenants(ctx context.Context) error {
 	err := netlab.Eventually(20*time.Second, "every port is active", func() error {
 		out, err := d.weftd.weft(ctx, "get", "ports", "--field", "status.phase=ACTIVE", "-o", "name").Output()
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // whoever is interrupted waits no longer
 		}
 		if n := strings.Count(string(out), "port/"); err != nil || n < len(d.lab.Endpoints()) {
 			return fmt.Errorf("%d of %d are, %w", n, len(d.lab.Endpoints()), err)
@@ -375,7 +374,7 @@ func (d *demo) someFlow() (cookie, flow string, err error) {
 			return found[1], f, nil
 		}
 	}
-	return "", "", fmt.Errorf("h1 has no flow that leads to %s", net.HardwareAddr(e.MAC()))
+	return "", "", fmt.Errorf("h1 has no flow that leads to %s", e.MAC())
 }
 
 // show runs weft and shows the command and its output.

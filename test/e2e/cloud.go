@@ -105,7 +105,7 @@ func (c *Cloud) finish() {
 		c.T.Log(c.Diagnosis())
 	}
 	if c.Client != nil {
-		c.Client.Close()
+		_ = c.Client.Close() // weftd goes next
 	}
 	if err := c.Weftd.Stop(); err != nil {
 		c.T.Error(err)

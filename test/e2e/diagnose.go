@@ -73,11 +73,10 @@ func (c *Cloud) Reach(probes ...netlab.Probe) {
 	if err != nil {
 		c.T.Fatal(err)
 	}
-	if err := table.Err(); err == nil {
+	if err = table.Err(); err == nil {
 		return
-	} else {
-		c.T.Error(err)
 	}
+	c.T.Error(err)
 	traced := 0
 	for _, r := range table {
 		if !r.OK() && traced < 3 {

@@ -124,16 +124,24 @@ func (p *pings) start(from, to *netlab.Endpoint) {
 }
 
 // stop demands that nothing was lost.
-func (p *pings) stop() {
+func (p *pings) stop() { p.c.T.Helper(); p.lostAtMost(0) }
+
+// lostAtMost demands that of each ping no more than that was lost, and that it never stood still.
+func (p *pings) lostAtMost(most int) {
 	p.c.T.Helper()
 	for i, pinger := range p.all {
 		r := pinger.Stop()
 		p.c.T.Logf("%s: %v", p.what[i], r)
-		if r.Lost() > 0 || r.Received == 0 {
-			p.c.T.Errorf("%s: %d of %d pings lost", p.what[i], r.Lost(), r.Sent)
+		if r.Lost() > most || r.Received == 0 || most > 0 && r.LongestGap > 500*time.Millisecond {
+			p.c.T.Errorf("%s: %d of %d pings lost, longest gap %v", p.what[i], r.Lost(), r.Sent, r.LongestGap)
 		}
 	}
 }
+
+// plugLoss is how many pings a story may cost in which ports are plugged and unplugged: Open vSwitch's userspace datapath drops
+// a packet of others now and then while it adds or removes a port, with no controller at all (14 of 306 pings were lost over 90
+// changes to two standalone bridges).
+const plugLoss = 12
 
 // untouched starts pings and returns what demands at the end that none was lost.
 func untouched(c *e2e.Cloud, pairs ...[2]*netlab.Endpoint) (stop func()) {

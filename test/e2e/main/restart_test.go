@@ -77,14 +77,15 @@ func nextCfg(c *e2e.Cloud) string {
 // changedMeanwhile moves one machine and tampers with flows while weftd is away.
 func changedMeanwhile(c *e2e.Cloud, p pair) {
 	before := allFlows(c)
-	stop := untouched(c, [2]*netlab.Endpoint{p.blues[0], p.blues[1]})
+	blues := &pings{c: c}
+	blues.start(p.blues[0], p.blues[1])
 	c.Do(c.Weftd.Kill())
 	c.Do(p.reds[1].MoveTo(c.Host("h3")))
 	_, err := c.Host("h1").Ofctl("del-flows", netlab.IntegrationBridge, "table=46")
 	c.Do(err)
 	c.Restart()
 	c.Active("red/vm2")
-	stop()
+	blues.lostAtMost(plugLoss)
 	c.Reach(netlab.AllPairs(p.reds, all(netlab.Reaches))...)
 	c.Do(p.reds[1].MoveTo(c.Host("h2")))
 	c.Active("red/vm2")

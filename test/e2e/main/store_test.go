@@ -118,7 +118,7 @@ func holds(c *e2e.Cloud, during time.Duration, what string, check func() error) 
 	var broken error
 	_ = netlab.Eventually(during, what, func() error { // that it does not end before its time is what is wanted
 		if broken = check(); broken != nil {
-			return nil
+			return nil //nolint:nilerr // it is told below
 		}
 		return errors.New("holds")
 	})

@@ -144,7 +144,7 @@ func membersOnly(c *e2e.Cloud, vms []*netlab.Endpoint) {
 // answers resolves addresses: the switch beside the asking port answers for known ones, and nobody else hears the question.
 func answers(c *e2e.Cloud, vms []*netlab.Endpoint) {
 	from, to := vms[0], vms[1]
-	v6, group := to.IPv6().String(), "ff02::1"
+	v6 := to.IPv6().String()
 	group, groupMAC := e2e.SolicitedNode(v6)
 	c.Deliver(
 		// The answer is the question turned round, and so carries the nonce back to who asked.
