@@ -148,6 +148,7 @@ func (o Owner) String() string { return o.App + "." + o.Rule + "(" + o.Subject +
 // Severity of a note.
 type Severity uint8
 
+// The severities.
 const (
 	Info    Severity = iota + 1 // something worth knowing
 	Pending                     // waits for something else to exist or become ready

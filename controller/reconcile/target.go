@@ -90,11 +90,11 @@ func (t *Target) apply(d compile.HostDelta, compiled int64) {
 	}
 	for _, k := range d.RemovedFlows {
 		delete(t.flows, k)
-		delete(t.refused, k)
+		t.forgive(k)
 		t.marked.flows[k] = struct{}{}
 	}
 	for _, f := range d.AddedFlows {
-		delete(t.refused, f.Key)
+		t.forgive(f.Key)
 		t.flows[f.Key] = &entry{instructions: f.Instructions, cookie: f.Cookie}
 		t.marked.flows[f.Key] = struct{}{}
 	}
@@ -115,6 +115,17 @@ func (t *Target) apply(d compile.HostDelta, compiled int64) {
 		t.marked.meters[id] = struct{}{}
 	}
 	t.signal()
+}
+
+// forgive forgets that a flow was refused: it is another one now. When no other was, the failure is one no more.
+func (t *Target) forgive(k flow.Key) {
+	if _, refused := t.refused[k]; !refused {
+		return
+	}
+	delete(t.refused, k)
+	if len(t.refused) == 0 {
+		t.failure = ""
+	}
 }
 
 func (t *Target) signal() {

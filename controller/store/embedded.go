@@ -161,7 +161,7 @@ func startServer(ctx context.Context, cfg EmbeddedConfig, core *zapCore) (*embed
 			select {
 			case e := <-started:
 				e.Close()
-			case <-failed:
+			case _ = <-failed: // and has said so to nobody: the caller has gone
 			}
 		}()
 		return nil, fmt.Errorf("%w: it did not start in time: %w", ErrUnavailable, ctx.Err())

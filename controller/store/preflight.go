@@ -58,7 +58,7 @@ func appliedIndex(file string, size int64) (index uint64, err error) {
 	if err != nil {
 		return 0, fmt.Errorf("%w: the database %s: %w", ErrDamaged, file, err)
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }() // only read
 	err = db.View(func(tx *bolt.Tx) error {
 		if tx.Size() > size {
 			return fmt.Errorf("%w: the database %s has %d bytes, it should have %d", ErrDamaged, file, size, tx.Size())
@@ -95,7 +95,7 @@ func loggedIndex(dir string) (uint64, error) {
 	if err != nil {
 		return 0, damaged(err)
 	}
-	defer log.Close()
+	defer func() { _ = log.Close() }() // only read
 	_, _, entries, err := log.ReadAll()
 	if err != nil {
 		return 0, damaged(err)

@@ -199,7 +199,7 @@ func (w *watch) judge(ctx context.Context, c check) error {
 	case denied(c.err):
 		return fmt.Errorf("%w: %w", ErrDenied, c.err)
 	case c.err != nil:
-		return nil // the store is away; the stream of events waits for it as well
+		return nil //nolint:nilerr // the store is away; the stream of events waits for it as well
 	case c.rev < c.at:
 		return fmt.Errorf("%w: the store went back from revision %d to %d", ErrLost, c.at, c.rev)
 	}

@@ -102,7 +102,8 @@ func appendLoad(b []byte, a *Action) ([]byte, error) {
 }
 
 func appendStack(b []byte, a *Action) ([]byte, error) {
-	s, subtype, err := a.src, uint16(nxStackPush), error(nil)
+	s, subtype := a.src, uint16(nxStackPush)
+	var err error
 	if a.kind == kindPop {
 		s, subtype = a.dst, nxStackPop
 		err = s.destination()

@@ -47,7 +47,7 @@ func Cookie[M, I []byte | string](app, table uint8, priority uint16, match M, in
 	var d xxhash.Digest
 	d.Reset()
 	head := [5]byte{table, byte(priority >> 8), byte(priority), byte(len(match) >> 8), byte(len(match))}
-	d.Write(head[:])
+	_, _ = d.Write(head[:]) // hashing cannot fail
 	write(&d, match)
 	write(&d, instructions)
 	return CookieTag | uint64(app)<<48 | d.Sum64()>>16
@@ -56,9 +56,9 @@ func Cookie[M, I []byte | string](app, table uint8, priority uint16, match M, in
 func write[B []byte | string](d *xxhash.Digest, b B) {
 	switch b := any(b).(type) {
 	case []byte:
-		d.Write(b)
+		_, _ = d.Write(b)
 	case string:
-		d.WriteString(b)
+		_, _ = d.WriteString(b)
 	}
 }
 

@@ -63,7 +63,7 @@ type Conn struct {
 
 // counters of what a connection did.
 type counters struct {
-	read, written, dropped, lost, strays atomic.Uint64
+	read, strays atomic.Uint64
 }
 
 // Counts says what a connection did so far.

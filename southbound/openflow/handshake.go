@@ -61,7 +61,7 @@ func (c *Conn) agree() error {
 	if v := h.Agree(offer); v != Version13 {
 		sentence := fmt.Sprintf("this controller speaks OpenFlow 1.3 (version 4) only; you offer version %d, bitmap %#x", h.Version, uint32(h.Versions))
 		e := &Error{XID: m.XID, Type: ErrorTypeHelloFailed, Code: CodeIncompatible, Data: []byte(sentence)}
-		c.nc.Write(AppendError(nil, min(h.Version, Version13), e)) // it may be gone already
+		_, _ = c.nc.Write(AppendError(nil, min(h.Version, Version13), e)) // it may be gone already
 		return fmt.Errorf("%w: switch offers version %d, bitmap %#x", ErrVersion, h.Version, uint32(h.Versions))
 	}
 	return nil

@@ -33,8 +33,6 @@ type Port struct {
 	Speed, MaxSpeed                      uint32 // kilobits per second
 }
 
-const portSize = 64
-
 func appendPort(b []byte, p *Port) []byte {
 	b = zeros(be.AppendUint32(b, p.Number), 4)
 	b = zeros(append(b, p.MAC[:]...), 2)

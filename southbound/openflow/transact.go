@@ -38,7 +38,7 @@ type transaction struct {
 // Changes are made in the order given. When the switch refuses one, the error is a *ModError that names it, and nothing has
 // changed but meters. On any other error the outcome is unknown.
 func (c *Conn) Bundle(ctx context.Context, mods []Mod) error {
-	var before, after, inside []int
+	var before, after, inside []int // positions in mods
 	for i := range mods {
 		switch {
 		case !mods[i].fits():
@@ -53,10 +53,9 @@ func (c *Conn) Bundle(ctx context.Context, mods []Mod) error {
 	if len(before)+len(after) == 0 {
 		return c.bundleOf(ctx, mods)
 	}
-	var rest []Mod
 	for i := range mods {
 		if !mods[i].isMeter() {
-			rest, inside = append(rest, mods[i]), append(inside, i)
+			inside = append(inside, i)
 		}
 	}
 	for _, step := range [...]struct {
@@ -128,7 +127,7 @@ func (c *Conn) discard(ctx context.Context, control func(uint32, BundleCommand) 
 	p := c.expect(1)
 	defer c.forget(p)
 	if c.put(ctx, control(p.first, BundleDiscard)) == nil {
-		c.await(ctx, p)
+		_, _ = c.await(ctx, p)
 	}
 }
 

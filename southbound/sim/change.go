@@ -203,7 +203,7 @@ func (s *Switch) install(r *rule, by *session) {
 		s.tables[r.Table] = t
 	}
 	if t.ready {
-		r.compile() // it was compiled before to be checked, and can be
+		_ = r.compile() // it was compiled before to be checked, and can be
 	}
 	old := t.put(r)
 	if old == nil {

@@ -116,7 +116,7 @@ func tupleKey(m []flow.Field) string {
 
 func (t *table) index(r *rule) {
 	if r.match == nil && r.steps == nil {
-		r.compile() // it was compiled when it was added, so that it can be: see Switch.add
+		_ = r.compile() // it was compiled when it was added, so that it can be: see Switch.add
 	}
 	key := tupleKey(r.match)
 	u := t.tuples[key]

@@ -91,7 +91,7 @@ func (h *Host) Run(ctx context.Context) error {
 	for wait := shortest; ctx.Err() == nil; wait = min(2*wait, longest) {
 		var d net.Dialer
 		if conn, err := d.DialContext(ctx, kind, where); err == nil {
-			h.ServeOVSDB(ctx, conn)
+			_ = h.ServeOVSDB(ctx, conn) // however it ended, it dials again
 			wait = shortest
 		}
 		select {
@@ -187,7 +187,7 @@ func (h *Host) follow(ctx context.Context, target string) {
 		var d net.Dialer
 		if conn, err := d.DialContext(ctx, kind, where); err == nil {
 			h.connected(target, true)
-			h.sw.Serve(ctx, conn)
+			_ = h.sw.Serve(ctx, conn) // likewise
 			h.connected(target, false)
 			wait = shortest
 		}

@@ -69,8 +69,10 @@ func (p *peer) send(message any) error {
 	if err != nil {
 		return err
 	}
-	p.conn.SetWriteDeadline(time.Now().Add(patience))
-	if _, err = p.conn.Write(b); err != nil {
+	if err = p.conn.SetWriteDeadline(time.Now().Add(patience)); err == nil {
+		_, err = p.conn.Write(b)
+	}
+	if err != nil {
 		p.conn.Close()
 	}
 	return err
@@ -146,7 +148,7 @@ func (h *Host) tell(changed map[touched]row) {
 	for p := range h.peers {
 		for i := range p.monitors {
 			if u := h.updates(&p.monitors[i], changed); len(u) > 0 {
-				p.send(map[string]any{"id": nil, "method": "update2", "params": []any{p.monitors[i].id, u}})
+				_ = p.send(map[string]any{"id": nil, "method": "update2", "params": []any{p.monitors[i].id, u}})
 			}
 		}
 	}

@@ -168,7 +168,7 @@ func (p *packet) parseIPv6(at int) {
 func extensions(b []byte) (next byte, at int, frag uint8, ok bool) {
 	next, at = b[6], 40
 	for {
-		size := 0
+		var size int
 		switch next {
 		case 0, 43, 60, 135: // hop by hop, routing, destination, mobility
 			if len(b) < at+8 {

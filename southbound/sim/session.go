@@ -217,7 +217,7 @@ func (s *Switch) Connect(ctx context.Context, target string) error {
 		var d net.Dialer
 		conn, err := d.DialContext(ctx, kind, where)
 		if err == nil {
-			s.Serve(ctx, conn)
+			_ = s.Serve(ctx, conn) // however it ended, it dials again
 			wait = shortest
 		}
 		select {

@@ -27,7 +27,7 @@ func (h *Host) configure() {
 		}
 	}
 	for _, p := range wanted {
-		h.sw.SetPort(p) // numbers were checked when they were assigned
+		_ = h.sw.SetPort(p) // numbers were checked when they were assigned
 	}
 	if attached := len(targets) > 0; attached != h.attached {
 		h.attached = attached
@@ -61,9 +61,7 @@ func (h *Host) assign(b row, wanted map[uint32]Port) {
 	for _, keep := range [...]string{"ofport", "ofport_request"} {
 		later = later[:0]
 		for _, p := range b.ids("ports") {
-			for _, i := range h.db.tables["Port"][p].ids("interfaces") {
-				later = append(later, i)
-			}
+			later = append(later, h.db.tables["Port"][p].ids("interfaces")...)
 		}
 		for _, i := range later {
 			r := h.db.tables["Interface"][i]

@@ -43,6 +43,7 @@ var rules = []rule{
 		"controller/...", []string{"controller/<sub>/...", "southbound/...", "proto/..."},
 		"the controller's organs know neither the API's server nor the apps",
 	},
+	{"northbound/client/clienttest", everything, "the real API, for tests of its clients"},
 	{"northbound/client/...", []string{"northbound/client/...", "proto/..."}, "a client needs the API alone"},
 	{
 		"northbound/...", []string{"northbound/...", "proto/...", "controller/<sub>/...", "apps/pipeline", "southbound/flow", "test/netlab"},
