@@ -58,6 +58,7 @@ type bench struct {
 	out     io.Writer
 	results []Result
 	notes   []note
+	partial bool // a suite failed, or the run was interrupted
 }
 
 // note is a text that belongs to the results: a profile, a breakdown.

@@ -18,7 +18,7 @@ import (
 
 const (
 	portsPerSim = 20 // of 1,000 hosts: 20,000 ports
-	simWithin   = 10 * time.Minute
+	simWithin   = 2 * time.Minute
 	simBatch    = 9000 // ports in one Apply, which takes 10,000 resources
 )
 
