@@ -269,14 +269,15 @@ func TestEvents(t *testing.T) {
 	if u := next(t, c, of.EventFlowUpdate).Update; u.Event != of.FlowDeleted || u.Key() != f.Key || u.Cookie != f.Cookie {
 		t.Errorf("foreign deletion: %+v", u)
 	}
-	timed := of.AddFlowTimed(mustFlow(t, 0, 1, Match{U32(InPort, 7)}, Actions{Resubmit(2)}), 0, 1, of.SendFlowRemoved)
+	outer := mustFlow(t, 0, 1, Match{U32(InPort, 7)}, Actions{Resubmit(2)})
+	timed := of.AddFlowTimed(outer, 0, 1, of.SendFlowRemoved)
 	if err := c.Bundle(ctx, []of.Mod{of.AddFlow(f), timed}); err != nil {
 		t.Fatal(err)
 	}
 	s.must(t, "ovs-appctl", "-t", s.file("ovs-vswitchd.ctl"), "netdev-dummy/receive", "p1", "in_port(7),eth(src=02:00:00:00:00:01,dst=02:00:00:00:00:02),eth_type(0x88cc)")
-	p := next(t, c, of.EventPacketIn).PacketIn
+	p := next(t, c, of.EventPacketIn).PacketIn // a paused packet bears the cookie of the flow that Open vSwitch is back in then
 	meta, err := ParseMatch(p.Match)
-	if string(p.UserData[:5]) != "hello" || len(p.Continuation) == 0 || p.Cookie != f.Cookie || err != nil || !slices.Contains(meta, U32(InPort, 7)) {
+	if string(p.UserData[:5]) != "hello" || len(p.Continuation) == 0 || p.Cookie != outer.Cookie || err != nil || !slices.Contains(meta, U32(InPort, 7)) {
 		t.Errorf("packet-in %+v, metadata %v", p, meta)
 	}
 	if _, err := c.Send(ctx, func(b []byte, xid uint32) []byte { return of.AppendResume(b, xid, p) }); err != nil {
