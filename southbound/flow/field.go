@@ -31,6 +31,7 @@ const (
 	IPDSCP
 	IPECN
 	IPTTL
+	IPv6Label
 	IPProto
 	TCPSrc
 	TCPDst
@@ -43,9 +44,8 @@ const (
 	ICMPv4Code
 	ICMPv6Type
 	ICMPv6Code
-	IPv6Label
-	NDTarget
 	NDReserved
+	NDTarget
 	NDOptionsType
 	NDSLL
 	NDTLL

@@ -65,6 +65,19 @@ func matchSamples() []sample {
 		{U32(PacketType, 1<<16|isIP)}, {U32(PacketType, 1<<16|isIP), IP(IPv4Src, ip4)},
 		{U32(Reg0, 1), U32(InPort, 2), U64(Metadata, 3), MAC(EthSrc, mac), MAC(EthDst, mac), U32(VLANVID, 0x1001), U32(VLANPCP, 2), IP(IPv4Src, ip4), IP(IPv4Dst, ip4b), U32(IPDSCP, 1), U32(IPECN, 1), U32(IPTTL, 1), U32(IPFrag, 0), U32(TCPSrc, 1), U32(TCPDst, 2), Masked(TCPFlags, 2, 2), U64(TunID, 1), IP(TunSrc, ip4), IP(TunDst, ip4), Masked(CTState, 0x22, 0x22), U32(CTZone, 1), U32(CTMark, 1), U128(CTLabel, 0, 1), U32(PktMark, 1), U32(Reg15, 1), U32(ConjID, 1)},
 	}
+	// Several at once, for their order.
+	v6 := Match{IP(IPv6Src, ip6), IP(IPv6Dst, ip6b), U32(IPv6Label, 5), U32(IPDSCP, 1), U32(IPECN, 1), U32(IPTTL, 1), U32(IPFrag, 0)}
+	all := func(more ...Field) Match { return append(v6[:len(v6):len(v6)], more...) }
+	ms = append(ms,
+		all(U32(UDPSrc, 1), U32(UDPDst, 2)), all(U32(SCTPSrc, 1), U32(SCTPDst, 2)), all(U32(TCPSrc, 1), U32(TCPDst, 2), Masked(TCPFlags, 2, 2)),
+		all(IP(NDTarget, ip6), MAC(NDSLL, mac), U32(ICMPv6Type, 135), U32(NDReserved, 0), U32(NDOptionsType, 1)), all(IP(NDTarget, ip6), MAC(NDTLL, mac), U32(ICMPv6Type, 136), U32(NDReserved, 0), U32(NDOptionsType, 2)),
+		Match{U32(ARPOp, 1), IP(ARPSPA, ip4), IP(ARPTPA, ip4), MAC(ARPSHA, mac), MAC(ARPTHA, mac), MAC(EthSrc, mac), U32(VLANVID, 0x1001)},
+		Match{U32(EthType, isIP), U32(ICMPv4Type, 8), U32(ICMPv4Code, 0), U32(IPTTL, 4), U32(IPFrag, 0), U32(IPDSCP, 3), IP(IPv4Src, ip4)},
+		Match{U64(TunID, 1), Masked(TunFlags, 1, 1), IP(TunSrc, ip4), IP(TunDst, ip4), U32(TunGBPID, 1), U32(TunGBPFlags, 1), U32(TunMetadata0, 5), U64(TunMetadata1, 7), U64(Metadata, 4), U32(Reg0, 4)},
+		Match{U64(TunID, 1), IP(TunIPv6Src, ip6), IP(TunIPv6Dst, ip6), U32(PktMark, 3), U32(ActsetOutput, 3), U32(ConjID, 4), U32(InPort, 1)},
+		Match{Masked(CTState, 0x22, 0x22), U32(EthType, isIP), IP(CTNwSrc, ip4), IP(CTNwDst, ip4), U32(CTNwProto, 6), U32(CTTpSrc, 5), U32(CTTpDst, 6), U32(CTZone, 1), U32(CTMark, 1), U128(CTLabel, 0, 1), U64(Metadata, 5)},
+		Match{Masked(CTState, 0x22, 0x22), U32(EthType, isIPv6), IP(CTIPv6Src, ip6), IP(CTIPv6Dst, ip6), U32(CTNwProto, 17), U32(CTTpSrc, 5), U32(CTTpDst, 6)},
+	)
 	for i := range FieldID(16) {
 		ms = append(ms, Match{U32(Reg0+i, uint32(i)+1)}, Match{Masked(Reg0+i, 2, 6)})
 	}
