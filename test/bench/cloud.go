@@ -55,6 +55,11 @@ func (c *cloud) start(ctx context.Context, ports int) error {
 	if c.weftd, err = c.b.startWeftd(ctx, c.lab, c.dir); err != nil {
 		return err
 	}
+	if others := c.shape.registered(); len(others) > 0 {
+		if _, err := c.Apply(ctx, others); err != nil {
+			return err
+		}
+	}
 	for _, h := range c.hosts {
 		if err := h.SetManager(c.lab.ManagerTarget()); err != nil {
 			return err
@@ -118,8 +123,20 @@ func (c *cloud) grow(ctx context.Context, n int) error {
 	return c.bound(ctx, n)
 }
 
-// bound waits until the last ports of both hosts are active there.
+// bound waits until the last ports of both hosts are active there, and demands that these hosts have a flow at least for every
+// port, wherever it is.
 func (c *cloud) bound(ctx context.Context, n int) error {
+	if err := c.active(ctx, n); err != nil {
+		return err
+	}
+	flows, err := c.flows(ctx)
+	if err == nil && flows < float64(n) {
+		err = fmt.Errorf("a host has %.0f flows for %d ports: the other hosts' ports are not bound", flows, n)
+	}
+	return err
+}
+
+func (c *cloud) active(ctx context.Context, n int) error {
 	return netlab.Eventually(syncedWithin, "the ports are active", func() error {
 		seen := map[int]bool{}
 		for i := n - 1; i >= 0 && len(seen) < realHosts; i-- {

@@ -75,6 +75,18 @@ func (s shape) plugged(first, last, host int) []string {
 	return ids
 }
 
+// registered are the other hosts as resources: a host is one when its database has connected for the first time.
+func (s shape) registered() []*weftv1.Resource {
+	if s == local {
+		return nil
+	}
+	all := make([]*weftv1.Resource, otherHosts)
+	for h := range all {
+		all[h] = &weftv1.Resource{Kind: "Host", Name: fmt.Sprintf("other%d", h), Spec: &weftv1.Resource_HostSpec{HostSpec: &weftv1.HostSpec{}}}
+	}
+	return all
+}
+
 // remember writes into the store of a weftd that does not run what the other hosts have reported: themselves, and the
 // interfaces of the ports from 0 to last-1.
 func (s shape) remember(ctx context.Context, dir string, last int) (err error) {
