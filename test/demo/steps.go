@@ -408,7 +408,7 @@ func (d *demo) result(took time.Duration) error {
 Everything stays up, weftd with its log in %s. To play with it:
 
   export PATH=%s:$PATH
-  weft hosts                                    # and: weft get all, weft watch all, weft describe port/red/vm1
+  weft hosts                                    # and: weft get all, weft watch, weft describe port/red/vm1
   weft lab exec red-vm1 ping -c 3 10.0.0.12     # red's vm2 answers
   weft lab exec blue-vm1 ping -c 3 10.0.0.12    # blue's does
   weft delete port/red/vm2                      # now red's does not, and blue's does

@@ -74,6 +74,46 @@ func (c *Cloud) misdelivered(cases []Case) []error {
 	return errs
 }
 
+// Nowhere has an endpoint send a frame a thousand times a second while something happens, and demands that nobody ever gets
+// one of them.
+func (c *Cloud) Nowhere(what string, from *netlab.Endpoint, frame func(nonce []byte) []byte, during func()) {
+	c.T.Helper()
+	captures, nonce := c.capture(), newNonce()
+	done, ended := make(chan struct{}), make(chan error, 1)
+	go func() {
+		tick := time.NewTicker(time.Millisecond)
+		defer tick.Stop()
+		var err error
+		for sent := frame(nonce); err == nil; err = from.Send(sent) {
+			select {
+			case <-done:
+				ended <- nil
+				return
+			case <-tick.C:
+			}
+		}
+		ended <- err
+	}()
+	during()
+	close(done)
+	if err := <-ended; err != nil {
+		c.T.Fatal(err)
+	}
+	c.fence()
+	c.fence()
+	seen := map[*netlab.Endpoint][]netlab.Packet{}
+	for e, capture := range captures {
+		packets, err := capture.Stop()
+		if err != nil {
+			c.T.Fatal(err)
+		}
+		seen[e] = packets
+	}
+	if got := names(witnesses(seen, nonce)); got != "" {
+		c.T.Errorf("%s: arrived at [%s], and must nowhere", what, got)
+	}
+}
+
 // capture records on every endpoint.
 func (c *Cloud) capture() map[*netlab.Endpoint]*netlab.Capture {
 	c.T.Helper()

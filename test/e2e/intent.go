@@ -16,16 +16,33 @@ import (
 // and the same MACs.
 type Tenant struct {
 	Project string
+	Network string // default: web; ports of another network are called after it: db-vm1 …
 	Type    string // of the network; default: the server's
 	VMs     int
+}
+
+func (t Tenant) network() string {
+	if t.Network == "" {
+		return "web"
+	}
+	return t.Network
+}
+
+// port is the name of vmN.
+func (t Tenant) port(n int) string {
+	if t.Network == "" {
+		return fmt.Sprintf("vm%d", n)
+	}
+	return fmt.Sprintf("%s-vm%d", t.Network, n)
 }
 
 // YAML is the tenant's manifest.
 func (t Tenant) YAML() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "kind: Network\nproject: %s\nname: web\nspec: {type: %q}\n", t.Project, t.Type)
-	fmt.Fprintf(&b, "---\nkind: Subnet\nproject: %s\nname: web-v4\nspec: {network: web, cidr: 10.0.0.0/24}\n", t.Project)
-	fmt.Fprintf(&b, "---\nkind: Subnet\nproject: %s\nname: web-v6\nspec: {network: web, cidr: \"fd00:10::/64\"}\n", t.Project)
+	fmt.Fprintf(&b, "kind: Network\nproject: %s\nname: %s\nspec: {type: %q}\n", t.Project, t.network(), t.Type)
+	subnet := "---\nkind: Subnet\nproject: %s\nname: %s-%s\nspec: {network: %[2]s, cidr: %[4]q}\n"
+	fmt.Fprintf(&b, subnet, t.Project, t.network(), "v4", "10.0.0.0/24")
+	fmt.Fprintf(&b, subnet, t.Project, t.network(), "v6", "fd00:10::/64")
 	for n := 1; n <= t.VMs; n++ {
 		b.WriteString("---\n" + t.Port(n, ""))
 	}
@@ -36,12 +53,12 @@ func (t Tenant) YAML() string {
 func (t Tenant) Port(n int, more string) string {
 	s := fmt.Sprintf(`kind: Port
 project: %s
-name: vm%d
+name: %s
 spec:
-  network: web
+  network: %s
   macAddress: fa:16:3e:00:00:%02x
-  fixedIps: [{subnet: web-v4, ip: 10.0.0.%d}, {subnet: web-v6, ip: "fd00:10::%d"}]
-`, t.Project, n, 0x10+n, 10+n, 10+n)
+  fixedIps: [{subnet: %[3]s-v4, ip: 10.0.0.%[5]d}, {subnet: %[3]s-v6, ip: "fd00:10::%[5]d"}]
+`, t.Project, t.port(n), t.network(), 0x10+n, 10+n)
 	if more != "" {
 		s += "  " + more + "\n"
 	}
@@ -52,7 +69,7 @@ spec:
 func (t Tenant) Names() []string {
 	names := make([]string, t.VMs)
 	for i := range names {
-		names[i] = fmt.Sprintf("%s/vm%d", t.Project, i+1)
+		names[i] = t.Project + "/" + t.port(i+1)
 	}
 	return names
 }

@@ -34,7 +34,7 @@ func TestDrift(t *testing.T) {
 		{"flows changed to flood", []string{"mod-flows", int1, "table=0,actions=NORMAL"}},
 	} {
 		c.Run(s.name, func(c *e2e.Cloud) {
-			mended(c, func() error { _, err := c.Host("h1").Ofctl(s.tamper...); return err })
+			mended(c, "flow", func() error { _, err := c.Host("h1").Ofctl(s.tamper...); return err })
 			foreign.restore(c)
 		})
 	}
@@ -50,7 +50,7 @@ func TestDrift(t *testing.T) {
 		{"protocols changed", []string{"set", "Bridge", int1, "protocols=OpenFlow10"}},
 	} {
 		c.Run(s.name, func(c *e2e.Cloud) {
-			mended(c, func() error { _, err := c.Host("h1").Vsctl(append([]string{"--no-wait"}, s.tamper...)...); return err })
+			mended(c, "ovsdb", func() error { _, err := c.Host("h1").Vsctl(append([]string{"--no-wait"}, s.tamper...)...); return err })
 			c.Synced()
 			c.Reach(netlab.AllPairs(p.reds, all(netlab.Reaches))...)
 			foreign.restore(c)
@@ -78,8 +78,9 @@ func TestDrift(t *testing.T) {
 	})
 }
 
-// mended demands that flows and ports of h1 are as they were within a second of what somebody does, and that it is counted.
-func mended(c *e2e.Cloud, tamper func() error) {
+// mended demands that flows and ports of h1 are as they were within a second of what somebody does, and that it is counted
+// as drift of that kind.
+func mended(c *e2e.Cloud, kind string, tamper func() error) {
 	c.T.Helper()
 	h := c.Host("h1")
 	look := func() ([]string, error) {
@@ -101,7 +102,7 @@ func mended(c *e2e.Cloud, tamper func() error) {
 	}
 	before, err := look()
 	c.Do(err)
-	counted := c.Metrics().Sum("weft_drift_mended_total", "host", "h1")
+	counted := c.Metrics().Sum("weft_drift_mended_total", "host", "h1", "kind", kind)
 	c.Do(tamper())
 	start := time.Now()
 	c.Eventually(mendWithin, "mended", func() error {
@@ -113,7 +114,7 @@ func mended(c *e2e.Cloud, tamper func() error) {
 	})
 	c.T.Logf("mended %v later", time.Since(start).Round(time.Millisecond))
 	c.Eventually(mendWithin, "counted", func() error {
-		if now := c.Metrics().Sum("weft_drift_mended_total", "host", "h1"); now <= counted {
+		if now := c.Metrics().Sum("weft_drift_mended_total", "host", "h1", "kind", kind); now <= counted {
 			return fmt.Errorf("weft_drift_mended_total was %v and is %v", counted, now)
 		}
 		return nil

@@ -112,6 +112,15 @@ func thrown(c *e2e.Cloud, address string, garbage []byte) {
 	conn.Close()
 	<-written
 	c.Revision() // the API answers
+	if address == e2e.GRPC {
+		return // gRPC tells the peer, and nobody else
+	}
+	c.Eventually(5*time.Second, "the log says who was sent away", func() error {
+		if log := c.Weftd.Log(); !strings.Contains(log, conn.LocalAddr().String()) {
+			return errors.New("it does not have " + conn.LocalAddr().String())
+		}
+		return nil
+	})
 }
 
 // flooded opens many connections that say nothing, TLS where there is none, and ones that go away at once.

@@ -26,6 +26,19 @@ func TestPortSecurity(t *testing.T) {
 	c.Run("spoofed ARP is dropped", func(c *e2e.Cloud) { c.Deliver(s.spoofedARP()...) })
 	c.Run("spoofed ND is dropped", func(c *e2e.Cloud) { c.Deliver(s.spoofedND()...) })
 	c.Run("servers are dropped", func(c *e2e.Cloud) { c.Deliver(s.servers()...) })
+	c.Run("from the first moment", func(c *e2e.Cloud) {
+		c.Apply(red.Port(4, ""))
+		late := c.VMWith("h1", "red/vm4", netlab.EndpointOptions{Plug: netlab.PlugLater})
+		c.Leave(late) // it is not there yet
+		spoof := e2e.UDP{SrcMAC: s.to.MAC(), DstMAC: e2e.Broadcast(), Src: v4to, Dst: "10.0.0.255"}
+		for range 5 {
+			c.Nowhere("spoofed broadcast while its port is plugged and unplugged", late, spoof.Frame, func() {
+				c.Do(late.Plug())
+				c.Active("red/vm4")
+				c.Do(late.Unplug())
+			})
+		}
+	})
 	c.Run("off", func(c *e2e.Cloud) {
 		c.Apply(red.Port(1, "portSecurityEnabled: false"))
 		c.Deliver(

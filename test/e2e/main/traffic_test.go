@@ -15,36 +15,36 @@ import (
 // carriers are the tunnel technologies, and how their packets look on the underlay.
 func carriers() []carrier {
 	return []carrier{
-		{"vxlan", []string{"red", "blue"}, "udp port 4789"},
-		{"geneve", []string{"green", "cyan"}, "udp port 6081"},
-		{"gre", []string{"gold", "grey"}, "ip proto 47"},
+		{"vxlan", []e2e.Tenant{{Project: "red"}, {Project: "blue"}, {Project: "red", Network: "db"}}, "udp port 4789"},
+		{"geneve", []e2e.Tenant{{Project: "green"}, {Project: "cyan"}}, "udp port 6081"},
+		{"gre", []e2e.Tenant{{Project: "gold"}, {Project: "grey"}}, "ip proto 47"},
 	}
 }
 
 type carrier struct {
 	name    string
-	tenants []string
+	tenants []e2e.Tenant
 	filter  string // of its packets on the underlay
 }
 
-// Six tenants with the same addresses and the same MACs on three hosts, two for each tunnel technology: each reaches its own
-// in every way, and nobody else's in any.
+// Six tenants, one of which has two networks, with the same addresses and the same MACs everywhere, on three hosts, two for
+// each tunnel technology: the members of a network reach each other in every way, and nobody else in any.
 func TestTraffic(t *testing.T) {
 	t.Parallel()
 	c := e2e.New(t, e2e.Options{Hosts: e2e.Hosts(3)})
-	vms := map[string][]*netlab.Endpoint{}
+	vms := map[string][][]*netlab.Endpoint{} // of each carrier's networks
 	for _, carrier := range carriers() {
-		for _, project := range carrier.tenants {
-			tenant := e2e.Tenant{Project: project, Type: carrier.name, VMs: 4}
+		for _, tenant := range carrier.tenants {
+			tenant.Type, tenant.VMs = carrier.name, 4
 			c.Apply(tenant.YAML())
-			vms[project] = c.VMs(tenant, "h1", "h2", "h3") // vm4 is beside vm1, on h1
+			vms[carrier.name] = append(vms[carrier.name], c.VMs(tenant, "h1", "h2", "h3")) // vm4 is beside vm1, on h1
 		}
 	}
 	for _, carrier := range carriers() {
-		mine := vms[carrier.tenants[0]]
+		mine := vms[carrier.name][0]
 		c.Run(carrier.name, func(c *e2e.Cloud) {
 			c.Run("reach", func(c *e2e.Cloud) { reach(c, mine) })
-			c.Run("full size", func(c *e2e.Cloud) { fullSize(c, carrier.tenants[0], mine) })
+			c.Run("full size", func(c *e2e.Cloud) { fullSize(c, carrier.tenants[0].Project, mine) })
 			c.Run("members only", func(c *e2e.Cloud) { membersOnly(c, mine) })
 			c.Run("answers", func(c *e2e.Cloud) { answers(c, mine) })
 			c.Run("on the wire", func(c *e2e.Cloud) { onTheWire(c, carrier, mine) })
@@ -53,12 +53,12 @@ func TestTraffic(t *testing.T) {
 	c.Run("nothing crosses", func(c *e2e.Cloud) {
 		var probes []netlab.Probe
 		for _, carrier := range carriers() {
-			for _, project := range carrier.tenants {
-				probes = append(probes, netlab.AllPairs(vms[project], func(_, _ *netlab.Endpoint) netlab.Reach { return netlab.Reaches })...)
+			for i, one := range vms[carrier.name] {
+				probes = append(probes, netlab.AllPairs(one, all(netlab.Reaches))...)
+				// The address is in the own network as well, so that the question is whether the other one's machine hears it.
+				other := vms[carrier.name][(i+1)%len(carrier.tenants)]
+				probes = append(probes, netlab.Probe{From: one[0], To: other[1], Expect: netlab.Unreached}, netlab.Probe{From: one[3], To: other[0], Expect: netlab.Unreached})
 			}
-			// The address is the own tenant's as well, so that the question is whether the other tenant's machine hears it.
-			one, other := vms[carrier.tenants[0]], vms[carrier.tenants[1]]
-			probes = append(probes, netlab.Probe{From: one[0], To: other[1], Expect: netlab.Unreached}, netlab.Probe{From: other[3], To: one[0], Expect: netlab.Unreached})
 		}
 		c.Reach(probes...)
 	})
@@ -67,7 +67,7 @@ func TestTraffic(t *testing.T) {
 // reach pings, connects and sends datagrams between all pairs, with both IP versions.
 func reach(c *e2e.Cloud, vms []*netlab.Endpoint) {
 	var probes []netlab.Probe
-	for _, p := range netlab.AllPairs(vms, func(_, _ *netlab.Endpoint) netlab.Reach { return netlab.Reaches }) {
+	for _, p := range netlab.AllPairs(vms, all(netlab.Reaches)) {
 		for _, addr := range []bool{false, true} {
 			p.Addr = p.To.IPv4()
 			if addr {
@@ -186,7 +186,7 @@ func onTheWire(c *e2e.Cloud, carrier carrier, vms []*netlab.Endpoint) {
 	if err != nil {
 		c.T.Fatal(err)
 	}
-	id := c.Get("network/" + carrier.tenants[0] + "/web").GetStatus().GetNetwork().GetSegmentationId()
+	id := c.Get("network/" + carrier.tenants[0].Project + "/web").GetStatus().GetNetwork().GetSegmentationId()
 	out, in := 0, 0
 	for _, p := range packets {
 		if !containsBytes(p.Data, nonce) {
