@@ -270,9 +270,9 @@ func parseRareNicira(subtype uint16, r *reader) (Action, error) {
 	case nxMultipath:
 		return parseMultipath(r)
 	case nxBundle, nxBundleLoad:
-		return parseBundle(r, subtype == nxBundleLoad)
+		return parseBundle(r, subtype)
 	case nxLearn, nxLearn2:
-		return parseLearn(r, subtype == nxLearn2)
+		return parseLearn(r, subtype)
 	case nxEncap, nxDecap:
 		r.take(2)
 		a := DecapTo(r.u32())
@@ -284,7 +284,7 @@ func parseRareNicira(subtype uint16, r *reader) (Action, error) {
 		n, off := r.u16(), r.u16()
 		return r.done(CheckPktLarger(n, r.part(Sub{r.name(), sat8(off), 1})))
 	case nxSample, nxSample3:
-		return parseSample(r, subtype == nxSample3)
+		return parseSample(r, subtype)
 	case nxDeleteField:
 		return parseDeleteField(r)
 	case nxFinTimeout:

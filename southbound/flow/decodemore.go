@@ -132,15 +132,15 @@ func parseMultipath(r *reader) (Action, error) {
 	return r.done(Action{kind: kindMultipath, dst: r.place(), more: m})
 }
 
-// parseBundle reads both forms; load says that the chosen port goes to a register.
-func parseBundle(r *reader, load bool) (Action, error) { //nolint:revive // which of two action types it is
+// parseBundle reads both forms: to the chosen port, or its number to a register.
+func parseBundle(r *reader, subtype uint16) (Action, error) {
 	s := &BundleSpec{Algorithm: BundleAlgorithm(r.u16()), Fields: HashFields(r.u16()), Basis: r.u16()}
 	if r.name() != InPort16 {
 		r.bad = true
 	}
 	n := int(r.u16())
 	a := Action{kind: kindBundle, more: s}
-	if load {
+	if subtype == nxBundleLoad {
 		a.dst = r.place()
 	} else {
 		r.take(6)
@@ -156,10 +156,10 @@ func parseBundle(r *reader, load bool) (Action, error) { //nolint:revive // whic
 	return r.done(a)
 }
 
-// parseSample reads both forms; direction says that port and direction are there.
-func parseSample(r *reader, direction bool) (Action, error) { //nolint:revive // which of two action types it is
+// parseSample reads both forms; the newer one has port and direction too.
+func parseSample(r *reader, subtype uint16) (Action, error) {
 	s := &SampleSpec{Probability: r.u16(), CollectorSet: r.u32(), ObsDomain: r.u32(), ObsPoint: r.u32()}
-	if direction {
+	if subtype == nxSample3 {
 		if p := r.u16(); p != 0xffff {
 			s.SamplingPort = port32(p)
 		}
@@ -168,13 +168,13 @@ func parseSample(r *reader, direction bool) (Action, error) { //nolint:revive //
 	return r.done(Action{kind: kindSample, more: s})
 }
 
-// parseLearn reads both forms; newer says that limit and result are there.
-func parseLearn(r *reader, newer bool) (Action, error) { //nolint:revive // which of two action types it is
+// parseLearn reads both forms; the newer one has limit and result too.
+func parseLearn(r *reader, subtype uint16) (Action, error) {
 	l := &LearnSpec{IdleTimeout: r.u16(), HardTimeout: r.u16(), Priority: r.u16(), Cookie: r.u64(), Flags: LearnFlags(r.u16())}
 	l.Table = r.u8()
 	r.take(1)
 	l.FinIdleTimeout, l.FinHardTimeout = r.u16(), r.u16()
-	if newer {
+	if subtype == nxLearn2 {
 		l.Limit = r.u32()
 		off := r.u16()
 		r.take(2)

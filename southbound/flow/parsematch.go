@@ -105,24 +105,29 @@ func byProtocol(word string, m Match) FieldID {
 			proto = f.Value.Lo
 		}
 	}
-	arp, v6 := ethType == ethARP || ethType == ethRARP, ethType == ethIPv6
-	pick := func(is bool, yes, no FieldID) FieldID { //nolint:revive // a choice
-		if is {
-			return yes
-		}
-		return no
+	switch {
+	case word == "nw_src" && (ethType == ethARP || ethType == ethRARP):
+		return ARPSPA
+	case word == "nw_dst" && (ethType == ethARP || ethType == ethRARP):
+		return ARPTPA
+	case word == "nw_proto" && (ethType == ethARP || ethType == ethRARP):
+		return ARPOp
+	case word == "icmp_type" && ethType == ethIPv6:
+		return ICMPv6Type
+	case word == "icmp_code" && ethType == ethIPv6:
+		return ICMPv6Code
 	}
 	switch word {
 	case "nw_src":
-		return pick(arp, ARPSPA, IPv4Src)
+		return IPv4Src
 	case "nw_dst":
-		return pick(arp, ARPTPA, IPv4Dst)
+		return IPv4Dst
 	case "nw_proto":
-		return pick(arp, ARPOp, IPProto)
+		return IPProto
 	case "icmp_type":
-		return pick(v6, ICMPv6Type, ICMPv4Type)
+		return ICMPv4Type
 	case "icmp_code":
-		return pick(v6, ICMPv6Code, ICMPv4Code)
+		return ICMPv4Code
 	case "tp_src":
 		return map[uint64]FieldID{protoTCP: TCPSrc, protoUDP: UDPSrc, protoSCTP: SCTPSrc, protoICMP: ICMPv4Type, protoICMPv6: ICMPv6Type}[proto]
 	}

@@ -198,9 +198,9 @@ func (a *args) num(name string, v uint64) {
 	}
 }
 
-// flag writes an argument without a value.
-func (a *args) flag(name string, set bool) { //nolint:revive // that it is set is the argument
-	if set {
+// flag writes an argument without a value when its bit is set.
+func (a *args) flag(name string, bit uint16) {
+	if bit != 0 {
 		a.next(name)
 	}
 }
@@ -214,8 +214,8 @@ func (p *printer) ct(a Action) {
 		return
 	}
 	l := p.open("ct")
-	l.flag("commit", c.Flags&CTCommit != 0)
-	l.flag("force", c.Flags&CTForce != 0)
+	l.flag("commit", uint16(c.Flags&CTCommit))
+	l.flag("force", uint16(c.Flags&CTForce))
 	if c.Table.on {
 		l.next("table=")
 		l.table(c.Table.table)
@@ -260,9 +260,9 @@ func (p *printer) nat(n *NATSpec) {
 		p.str("=")
 		p.natRange(n)
 	}
-	l.flag("persistent", n.Flags&NATPersistent != 0)
-	l.flag("hash", n.Flags&NATHash != 0)
-	l.flag("random", n.Flags&NATRandom != 0)
+	l.flag("persistent", uint16(n.Flags&NATPersistent))
+	l.flag("hash", uint16(n.Flags&NATHash))
+	l.flag("random", uint16(n.Flags&NATRandom))
 	l.close()
 }
 

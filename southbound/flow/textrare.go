@@ -94,7 +94,9 @@ func (p *printer) controller(a Action) {
 		l.next("userdata=")
 		p.bytes(c.UserData)
 	}
-	l.flag("pause", bool(c.Pause))
+	if c.Pause {
+		l.next("pause")
+	}
 	if c.MeterGiven {
 		l.next("meter_id=")
 		l.dec(uint64(c.Meter))
@@ -156,8 +158,12 @@ func (p *printer) sample(a Action) {
 		l.next("sampling_port=")
 		l.port(s.SamplingPort)
 	}
-	l.flag("ingress", s.Direction == SampleIngress)
-	l.flag("egress", s.Direction == SampleEgress)
+	switch s.Direction {
+	case SampleIngress:
+		l.next("ingress")
+	case SampleEgress:
+		l.next("egress")
+	}
 	l.close()
 }
 
@@ -226,8 +232,8 @@ func (p *printer) learn(a Action) {
 		l.next("priority=")
 		l.dec(uint64(s.Priority))
 	}
-	l.flag("send_flow_rem", s.Flags&LearnSendFlowRemoved != 0)
-	l.flag("delete_learned", s.Flags&LearnDeleteLearned != 0)
+	l.flag("send_flow_rem", uint16(s.Flags&LearnSendFlowRemoved))
+	l.flag("delete_learned", uint16(s.Flags&LearnDeleteLearned))
 	if s.Cookie != 0 {
 		l.next("cookie=")
 		l.hex(Bits{Lo: s.Cookie})

@@ -255,3 +255,13 @@ func (c *Conn) Monitor(ctx context.Context, q MonitorRequest, fn func(*FlowUpdat
 			return nil
 		})
 }
+
+// SetRole asks for another role, and returns the one granted. A generation that the switch calls old is refused (*Error,
+// OFPRRFC_STALE).
+func (c *Conn) SetRole(ctx context.Context, want Role) (Role, error) {
+	m, err := c.Request(ctx, func(b []byte, xid uint32) []byte { return AppendRole(b, TypeRoleRequest, xid, want) })
+	if err != nil {
+		return Role{}, err
+	}
+	return ParseRole(m)
+}

@@ -344,6 +344,12 @@ func TestHandshake(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "OFPBRC_IS_SECONDARY") {
 		t.Errorf("a slave may write: %v", err)
 	}
+	if _, err := first.SetRole(soon(t), of.Role{Role: of.RoleMaster, Generation: info.Role.Generation}); err == nil || !strings.Contains(err.Error(), "OFPRRFC_STALE") {
+		t.Errorf("an old generation: %v", err)
+	}
+	if r, err := first.SetRole(soon(t), of.Role{Role: of.RoleMaster, Generation: info.Role.Generation + 9}); err != nil || r.Role != of.RoleMaster {
+		t.Errorf("%+v, %v", r, err)
+	}
 	if tables, err := second.Tables(soon(t)); err != nil || len(tables) != 254 {
 		t.Errorf("%d tables, %v", len(tables), err)
 	}
