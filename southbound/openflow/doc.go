@@ -20,4 +20,16 @@
 // Changes go through Bundle: all or nothing, and a refusal names the very change. What the switch says unasked is taken with
 // Next. Everything that a switch can make us hold is bounded; where it is too much, the connection ends with a sentence, or
 // an event says that something was lost and everything is to be read again.
+//
+// # Where the time goes
+//
+// Of pushing 100,000 flows to a real Open vSwitch, nine tenths are the switch's own; we spend about a microsecond a flow,
+// most of it growing the write buffer and in the system call. ovs-ofctl takes a quarter to a third longer, because it first
+// makes flows of its text. A dump is bound by the switch too; of our share, half is the map that the caller keeps, so reading
+// into one costs a quarter to a third of what ovs-ofctl takes to print the same flows. The benchmarks compare in turn, in one
+// run.
+//
+// What made the difference: flows stay in canonical form, so that an add is a copy (about 30 ns); adds are encoded into the
+// write buffer, 256 KiB at a time, and no reply is awaited between them; a bundle of one change does without the barrier that
+// larger ones need before their commit, because a switch commits what it took even when it refused a part.
 package openflow
