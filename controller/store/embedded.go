@@ -161,7 +161,8 @@ func startServer(ctx context.Context, cfg EmbeddedConfig, core *zapCore) (*embed
 			select {
 			case e := <-started:
 				e.Close()
-			case _ = <-failed: // and has said so to nobody: the caller has gone
+			case err := <-failed:
+				cfg.Log.WithError(err).Warn("the embedded store failed to start, after it had been given up")
 			}
 		}()
 		return nil, fmt.Errorf("%w: it did not start in time: %w", ErrUnavailable, ctx.Err())

@@ -53,7 +53,7 @@ func TestConcurrentEditsAreKept(t *testing.T) {
 		wg.Go(func() {
 			for i := range edits {
 				name := fmt.Sprintf("e%dx%d", w, i)
-				out, err := exec.Command("ovs-vsctl", "--no-wait", "--timeout=20", "--db=unix:"+x.dir+"/db.sock", "set", "bridge", "br-int",
+				out, err := exec.Command("ovs-vsctl", "--no-wait", "--timeout=120", "--db=unix:"+x.dir+"/db.sock", "set", "bridge", "br-int",
 					"other_config:"+name+"=1", "external_ids:"+name+"=1", "--", "set", "Open_vSwitch", ".", "other_config:"+name+"=1",
 					"--", "add-port", "br-int", name, "--", "set", "interface", name, "type=internal").CombinedOutput()
 				if err != nil {

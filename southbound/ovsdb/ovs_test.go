@@ -108,7 +108,7 @@ func (h *ovsHost) must(name string, args ...string) string {
 
 func (h *ovsHost) vsctl(args ...string) string {
 	h.t.Helper()
-	return h.must("ovs-vsctl", append([]string{"--timeout=20", "--db=unix:" + h.dir + "/db.sock"}, args...)...)
+	return h.must("ovs-vsctl", append([]string{"--timeout=120", "--db=unix:" + h.dir + "/db.sock"}, args...)...)
 }
 
 func (h *ovsHost) ofctl(args ...string) string {

@@ -47,7 +47,7 @@ func (b *bench) portAddAt(ctx context.Context, s shape, name string, k int) (err
 	if err := c.plug(ctx, k); err != nil {
 		return err
 	}
-	extra, err := c.extras(ctx, k)
+	extra, err := c.extras(ctx)
 	if err != nil {
 		return err
 	}
@@ -68,8 +68,8 @@ func (b *bench) portAddAt(ctx context.Context, s shape, name string, k int) (err
 	return c.profilePorts(ctx, name, extra)
 }
 
-// extras plugs the interfaces of ports beyond the k that exist, two on each host, and returns those ports.
-func (c *cloud) extras(ctx context.Context, k int) ([]*weftv1.Resource, error) {
+// extras plugs the interfaces of ports beyond those that exist, two on each host, and returns those ports.
+func (c *cloud) extras(ctx context.Context) ([]*weftv1.Resource, error) {
 	var extra []*weftv1.Resource
 	for n := range 4 {
 		r := extraPort(n)

@@ -69,7 +69,7 @@ func (b *bench) startWeftd(ctx context.Context, lab *netlab.Lab, dir string) (*w
 // stop ends the controller in good order. When it fails, the error has the end of its log.
 func (w *weftd) stop() error {
 	if w.Client != nil {
-		w.Close()
+		_ = w.Close() // its connection; weftd is ended below
 	}
 	_ = w.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself, which Wait tells
 	select {
@@ -80,8 +80,7 @@ func (w *weftd) stop() error {
 		return nil
 	case <-time.After(weftdWithin):
 		_ = w.cmd.Process.Kill()
-		<-w.ended
-		return fmt.Errorf("weftd did not end\n%s", w.tail())
+		return fmt.Errorf("weftd did not end by itself: %w\n%s", <-w.ended, w.tail())
 	}
 }
 
