@@ -1,10 +1,12 @@
 package controller
 
 import (
+	"context"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/weft-sdn/weft/controller/store"
 	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
 )
 
@@ -15,9 +17,9 @@ const readHeaderTimeout = 5 * time.Second
 type collector struct {
 	c *core
 
-	revision, compiled, hosts, online                    *prometheus.Desc
-	flows, added, removed, drift, bundles, failures, lag *prometheus.Desc
-	ruleRuns, ruleSeconds, ruleUnits                     *prometheus.Desc
+	revision, compiled, hosts, online                               *prometheus.Desc
+	flows, added, removed, drift, bundles, failures, packetIns, lag *prometheus.Desc
+	ruleRuns, ruleSeconds, ruleUnits                                *prometheus.Desc
 }
 
 func newCollector(c *core) *collector {
@@ -36,6 +38,7 @@ func newCollector(c *core) *collector {
 		drift:       desc("drift_mended_total", "Changes by others to what is ours.", "host", "kind"),
 		bundles:     desc("bundles_total", "Bundles sent.", "host"),
 		failures:    desc("bundle_failures_total", "Bundles that the switch refused.", "host"),
+		packetIns:   desc("packet_ins_total", "Packet-ins taken.", "host"),
 		lag:         desc("host_revision_lag", "Revisions that a host is behind.", "host"),
 		ruleRuns:    desc("rule_runs_total", "Units run.", "rule"),
 		ruleSeconds: desc("rule_seconds_total", "Time spent in a rule.", "rule"),
@@ -65,6 +68,7 @@ func (m *collector) Collect(ch chan<- prometheus.Metric) {
 		counter(m.added, float64(s.Stats.FlowsAdded), s.Host)
 		counter(m.removed, float64(s.Stats.FlowsRemoved), s.Host)
 		counter(m.bundles, float64(s.Stats.Bundles), s.Host)
+		counter(m.packetIns, float64(s.Stats.PacketIns), s.Host)
 		counter(m.failures, float64(s.Stats.Failures), s.Host)
 		counter(m.drift, float64(s.Stats.Drift), s.Host, "flow")
 		counter(m.drift, float64(m.c.hosts.mended(s.Host)), s.Host, "ovsdb")
@@ -94,4 +98,42 @@ func (c *core) info() *weftv1.GetInfoResponse {
 	r.Hosts = int32(len(c.world.hosts))
 	c.world.mu.RUnlock()
 	return r
+}
+
+// latencies are what the controller's work with others took.
+type latencies struct {
+	bundle prometheus.Histogram
+	txn    *prometheus.HistogramVec // by outcome, "ok" or "error"
+}
+
+func newLatencies(r prometheus.Registerer) *latencies {
+	buckets := prometheus.ExponentialBuckets(0.0001, 2, 18) // 0.1 ms to 13 s
+	l := &latencies{
+		bundle: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "weft_bundle_seconds", Help: "Time from a bundle's first byte to the switch's answer.", Buckets: buckets,
+		}),
+		txn: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "weft_store_txn_seconds", Help: "Time of the store's transactions.", Buckets: buckets,
+		}, []string{"outcome"}),
+	}
+	r.MustRegister(l.bundle, l.txn)
+	return l
+}
+
+// timedStore measures a store's transactions.
+type timedStore struct {
+	store.Store
+	latency *latencies
+}
+
+// Txn is the store's, measured.
+func (s timedStore) Txn(ctx context.Context, compares []store.Compare, ops []store.Op) (int64, error) {
+	start := time.Now()
+	rev, err := s.Store.Txn(ctx, compares, ops)
+	outcome := "ok"
+	if err != nil {
+		outcome = "error"
+	}
+	s.latency.txn.WithLabelValues(outcome).Observe(time.Since(start).Seconds())
+	return rev, err
 }

@@ -88,7 +88,10 @@ func openStore(ctx context.Context, cfg Config, log *logrus.Entry) (store.Store,
 }
 
 func newCore(cfg Config, s store.Store, log *logrus.Entry) (*core, error) {
-	c := &core{cfg: cfg, log: log, store: s, board: reconcile.NewBoard(), registry: prometheus.NewRegistry()}
+	c := &core{cfg: cfg, log: log, board: reconcile.NewBoard(), registry: prometheus.NewRegistry()}
+	took := newLatencies(c.registry)
+	s = timedStore{s, took}
+	c.store = s
 	var err error
 	if c.catalog, err = intent.NewCatalog(intent.CatalogConfig{Store: s, UnderlayMTU: cfg.UnderlayMTU, Log: log}); err != nil {
 		return nil, err
@@ -99,7 +102,7 @@ func newCore(cfg Config, s store.Store, log *logrus.Entry) (*core, error) {
 	}
 	c.feed = newFeed(c.catalog, c.world, log)
 	c.hosts = newHosts(cfg, c.world, c.board, c.memory, c.catalog, log)
-	c.switches = newSwitches(c.hosts, c.board, log)
+	c.switches = newSwitches(c.hosts, c.board, took.bundle, log)
 	c.news = newNews(c)
 	ovsdbTLS, err := cfg.OVSDBTLS.client()
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
 	"github.com/weft-sdn/weft/controller/reconcile"
@@ -22,6 +23,8 @@ type switches struct {
 	board *reconcile.Board
 	log   *logrus.Entry
 
+	bundles prometheus.Observer // of the seconds that bundles take
+
 	mu   sync.Mutex
 	ends map[string]*running // by system-id
 }
@@ -32,8 +35,8 @@ type running struct {
 	done chan struct{}
 }
 
-func newSwitches(h *hosts, b *reconcile.Board, log *logrus.Entry) *switches {
-	return &switches{hosts: h, board: b, log: log, ends: map[string]*running{}}
+func newSwitches(h *hosts, b *reconcile.Board, bundles prometheus.Observer, log *logrus.Entry) *switches {
+	return &switches{hosts: h, board: b, bundles: bundles, log: log, ends: map[string]*running{}}
 }
 
 // handle serves one switch connection until it ends.
@@ -49,7 +52,8 @@ func (s *switches) handle(ctx context.Context, c *openflow.Conn) error {
 	r := s.replace(name, end)
 	defer s.leave(name, r)
 	log.Info("switch connected")
-	return (&reconcile.Reconciler{Board: s.board, Target: s.board.Target(name), Conn: c, Log: log}).Run(ctx)
+	took := func(d time.Duration) { s.bundles.Observe(d.Seconds()) }
+	return (&reconcile.Reconciler{Board: s.board, Target: s.board.Target(name), Conn: c, Log: log, Bundled: took}).Run(ctx)
 }
 
 // report is told why a connection ended, or never was.

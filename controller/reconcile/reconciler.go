@@ -32,6 +32,8 @@ type Reconciler struct {
 	Target *Target
 	Conn   *openflow.Conn
 	Log    *logrus.Entry
+	// Bundled is told how long each bundle took, from the first byte to the switch's answer; it may be nil.
+	Bundled func(time.Duration)
 }
 
 // Run brings the switch to the target's desired state and keeps it there until ctx or the connection ends.
@@ -70,6 +72,8 @@ func (r *Reconciler) listen(ctx context.Context) error {
 				r.Log.WithFields(logrus.Fields{"table": e.Update.Table, "priority": e.Update.Priority, "cookie": fmt.Sprintf("%#x", e.Update.Cookie)}).
 					Debug("somebody else changed a flow of ours")
 			}
+		case openflow.EventPacketIn:
+			r.Target.countPacketIn()
 		case openflow.EventsLost, openflow.EventMonitorPaused:
 			r.Target.doubt()
 		case openflow.EventError:
@@ -157,5 +161,10 @@ func (r *Reconciler) keep(ctx context.Context) error {
 func (r *Reconciler) send(ctx context.Context, mods []openflow.Mod) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	return r.Conn.Bundle(ctx, mods)
+	start := time.Now()
+	err := r.Conn.Bundle(ctx, mods)
+	if r.Bundled != nil && err == nil {
+		r.Bundled(time.Since(start))
+	}
+	return err
 }

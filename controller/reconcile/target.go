@@ -63,6 +63,7 @@ type Stats struct {
 	FlowsAdded, FlowsRemoved uint64 // sent to the switch
 	Drift                    uint64 // keys that others changed
 	Bundles, Failures        uint64
+	PacketIns                uint64
 }
 
 func newTarget(host string) *Target {
@@ -126,6 +127,12 @@ func (t *Target) forgive(k flow.Key) {
 	if len(t.refused) == 0 {
 		t.failure = ""
 	}
+}
+
+func (t *Target) countPacketIn() {
+	t.mu.Lock()
+	t.stats.PacketIns++
+	t.mu.Unlock()
 }
 
 func (t *Target) signal() {
