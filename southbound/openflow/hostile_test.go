@@ -15,8 +15,8 @@ import (
 // hasty is a configuration that loses patience soon.
 func hasty() of.ConnConfig {
 	return of.ConnConfig{
-		HandshakeTimeout: 300 * time.Millisecond, EchoInterval: 100 * time.Millisecond, EchoTimeout: 200 * time.Millisecond,
-		WriteTimeout: 300 * time.Millisecond, ReplyTimeout: 500 * time.Millisecond,
+		HandshakeTimeout: 1500 * time.Millisecond, EchoInterval: 500 * time.Millisecond, EchoTimeout: time.Second,
+		WriteTimeout: 1500 * time.Millisecond, ReplyTimeout: 2500 * time.Millisecond,
 	}
 }
 

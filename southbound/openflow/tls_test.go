@@ -51,7 +51,7 @@ func TestTLS(t *testing.T) {
 		return nil
 	}
 	go func() {
-		ended <- of.Serve(ctx, tls.NewListener(l, server), hasty(), handle, func(err error) { reports <- err })
+		ended <- of.Serve(ctx, tls.NewListener(l, server), of.ConnConfig{}, handle, func(err error) { reports <- err })
 	}()
 	take := func(what string) {
 		select {
