@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net/netip"
+	"time"
 
 	"github.com/weft-sdn/weft/controller/store"
 )
@@ -21,7 +23,10 @@ func (c *Catalog) transact(ctx context.Context, build func(*txn) error) (int64, 
 	case <-ctx.Done():
 		return 0, ctx.Err()
 	}
-	for range maxAttempts {
+	for attempt := range maxAttempts {
+		if err := yield(ctx, attempt); err != nil {
+			return 0, err
+		}
 		if err := c.catchUp(ctx); err != nil {
 			return 0, err
 		}
@@ -44,6 +49,20 @@ func (c *Catalog) transact(ctx context.Context, build func(*txn) error) (int64, 
 		return rev, err
 	}
 	return 0, ErrBusy
+}
+
+// yield lets other writers of the store finish before another attempt: for a random time that doubles, up to 64 ms, so that of
+// several writers each gets its turn.
+func yield(ctx context.Context, attempt int) error {
+	if attempt == 0 {
+		return nil
+	}
+	select {
+	case <-time.After(rand.N(time.Millisecond << min(attempt, 6))):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // planned is a transaction that is right at rev.
