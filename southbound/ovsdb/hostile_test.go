@@ -200,7 +200,7 @@ func TestPeerThatOwesAReplyIsGivenUp(t *testing.T) {
 
 func TestFloodOfConnections(t *testing.T) {
 	t.Parallel()
-	s := newSessions(t, Config{MaxSessions: 60, MaxPending: 20, IdentifyTimeout: time.Minute})
+	s := newSessions(t, Config{MaxSessions: 300, MaxPending: 20, IdentifyTimeout: time.Minute})
 	l := plainListener(t)
 	stop := s.serve(l)
 	good := connect(t, l)
