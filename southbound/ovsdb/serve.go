@@ -52,7 +52,7 @@ func Serve(ctx context.Context, l net.Listener, cfg Config, handle func(ctx cont
 		conn, err := l.Accept()
 		if err == nil {
 			wait = 0
-			wg.Go(func() { srv.one(live, conn, handle) })
+			srv.start(live, &wg, conn, handle)
 			continue
 		}
 		if ctx.Err() != nil {
@@ -71,19 +71,27 @@ func Serve(ctx context.Context, l net.Listener, cfg Config, handle func(ctx cont
 	}
 }
 
-// one lives as long as one connection.
-func (srv *server) one(ctx context.Context, conn net.Conn, handle func(context.Context, *Session)) {
+// start counts a connection, in the order of arrival, and serves it.
+func (srv *server) start(ctx context.Context, wg *sync.WaitGroup, conn net.Conn, handle func(context.Context, *Session)) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(nil)
 	leave, err := srv.enter(&pendingConn{cancel})
 	if err != nil {
+		cancel(nil)
 		conn.Close()
 		srv.say(conn, err, "OVSDB connection refused")
 		return
 	}
+	wg.Go(func() {
+		defer cancel(nil)
+		srv.one(ctx, conn, leave, handle)
+	})
+}
+
+// one lives as long as one connection.
+func (srv *server) one(ctx context.Context, conn net.Conn, leave func(), handle func(context.Context, *Session)) {
 	identified := false
 	var once sync.Once
-	err = serve(ctx, conn, srv.cfg, &srv.budget, func() { identified = true; once.Do(leave) }, handle)
+	err := serve(ctx, conn, srv.cfg, &srv.budget, func() { identified = true; once.Do(leave) }, handle)
 	once.Do(leave)
 	srv.mu.Lock()
 	srv.open--
