@@ -175,7 +175,9 @@ func awaitReady(ctx context.Context, e *embed.Etcd, core *zapCore) (*embed.Etcd,
 	var err error
 	select {
 	case <-e.Server.ReadyNotify():
-		return e, nil
+		if err = awaitVersion(ctx, e); err == nil {
+			return e, nil
+		}
 	case <-core.state.failed:
 		err = fmt.Errorf("%w: %w", ErrDamaged, core.failure())
 	case <-e.Server.StopNotify():
@@ -185,6 +187,24 @@ func awaitReady(ctx context.Context, e *embed.Etcd, core *zapCore) (*embed.Etcd,
 	}
 	stopServer(e, core)
 	return nil, err
+}
+
+// awaitVersion waits until etcd has written its cluster version, which it does once, soon after its first start. While it
+// does, it holds a lock that a call whose deadline has passed needs to return: on a disk that does not answer, that call
+// would hang.
+func awaitVersion(ctx context.Context, e *embed.Etcd) error {
+	poll := time.NewTicker(time.Millisecond)
+	defer poll.Stop()
+	for e.Server.ClusterVersion() == nil {
+		select {
+		case <-e.Server.StopNotify():
+			return errors.New("etcd stopped while starting")
+		case <-ctx.Done():
+			return fmt.Errorf("%w: it did not become ready in time: %w", ErrUnavailable, ctx.Err())
+		case <-poll.C:
+		}
+	}
+	return nil
 }
 
 // stopServer ends the server; one that has failed may have lost the goroutines that would answer, so it gets only some
