@@ -34,7 +34,11 @@ func (e edit) String() string {
 var types = []string{"vxlan", "geneve", "gre"}
 
 func network(i int, up bool) intent.Network {
-	return intent.Network{Key: netKey(i), Type: types[i%3], Tag: uint32(i + 1), ID: uint32(5001 + i), Up: up}
+	return intent.Network{Key: netKey(i), Tag: uint32(i + 1), MTU: 1450, Up: up}
+}
+
+func segment(i int) intent.Segment {
+	return intent.Segment{Key: intent.SegmentKey{Network: netKey(i)}, Type: types[i%3], ID: uint32(5001 + i)}
 }
 
 func netKey(i int) intent.Key {
@@ -73,8 +77,10 @@ func apply(t *intent.Tables, e edit) {
 	switch e.Op {
 	case "network":
 		t.Networks.Put(network(e.Net, e.Flag))
+		t.Segments.Put(segment(e.Net))
 	case "no network":
 		t.Networks.Delete(netKey(e.Net))
+		t.Segments.Delete(segment(e.Net).Key)
 	case "port":
 		t.Ports.Put(port(e.Port, e.Net, e.Flag, e.Alt != 3, e.Alt))
 	case "no port":

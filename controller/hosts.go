@@ -13,6 +13,7 @@ import (
 	"github.com/cespare/xxhash/v2"
 	"github.com/sirupsen/logrus"
 
+	"github.com/weft-sdn/weft/apps/carry"
 	"github.com/weft-sdn/weft/apps/pipeline"
 	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/intent"
@@ -215,7 +216,11 @@ func portErrors(state *ovsdb.State) []string {
 	if b, ok := state.Bridges[pipeline.Bridge]; ok && b.Error != "" {
 		errs = append(errs, fmt.Sprintf("bridge %s: %s", b.Name, b.Error))
 	}
-	for _, e := range pipeline.Encaps {
+	for _, by := range carry.All {
+		e, ok := by.(carry.Tunnel)
+		if !ok {
+			continue
+		}
 		i, ok := state.Interface(e.Port)
 		switch {
 		case !ok:

@@ -134,6 +134,7 @@ func (w *world) put(res *weftv1.Resource) {
 		var row intent.Network
 		if row, err = intent.NetworkRow(res); err == nil {
 			w.tables.Networks.Put(row)
+			w.segments(key, intent.SegmentRows(res))
 		}
 	case intent.KindPort:
 		var row intent.Port
@@ -154,11 +155,21 @@ func (w *world) put(res *weftv1.Resource) {
 	}
 }
 
+// segments takes over the segments of a network: as many as there are.
+func (w *world) segments(network intent.Key, rows []intent.Segment) {
+	for _, row := range rows {
+		w.tables.Segments.Put(row)
+	}
+	for i := len(rows); w.tables.Segments.Delete(intent.SegmentKey{Network: network, Index: i}); i++ {
+	}
+}
+
 // drop forgets one resource.
 func (w *world) drop(key intent.Key) {
 	switch key.Kind {
 	case intent.KindNetwork:
 		w.tables.Networks.Delete(key)
+		w.segments(key, nil)
 	case intent.KindPort:
 		w.tables.Ports.Delete(key)
 	case intent.KindHost:

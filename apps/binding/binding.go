@@ -90,8 +90,8 @@ func (a app) site(_ *table.Reader, b intent.Binding, out *compile.Out) {
 
 // carry derives which tunnel technologies a host needs.
 func (a app) carry(r *table.Reader, s intent.Site, out *compile.Out) {
-	if n, ok := a.Networks.Get(r, s.Network); ok {
-		compile.Emit(out, a.Carried, intent.Carried{Host: s.Host, Type: n.Type})
+	for segment := range a.SegmentsOf.List(r, s.Network) {
+		compile.Emit(out, a.Carried, intent.Carried{Host: s.Host, Type: segment.Type})
 	}
 }
 

@@ -3,6 +3,7 @@
 package l2
 
 import (
+	"github.com/weft-sdn/weft/apps/carry"
 	"github.com/weft-sdn/weft/apps/pipeline"
 	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/intent"
@@ -88,7 +89,11 @@ func (a app) forward(r *table.Reader, p intent.Port, out *compile.Out) {
 
 // leave returns what sends a frame of n to a host.
 func (a app) leave(r *table.Reader, n intent.Network, host string, out *compile.Out) (flow.Actions, bool) {
-	encap, err := pipeline.EncapOf(n.Type)
+	s, ok := a.Segments.Get(r, intent.SegmentKey{Network: n.Key})
+	if !ok {
+		return nil, false
+	}
+	by, err := carry.Of(s.Type)
 	if err != nil {
 		out.Failed("%v", err)
 		return nil, false
@@ -98,7 +103,7 @@ func (a app) leave(r *table.Reader, n intent.Network, host string, out *compile.
 		out.Pending("host %q has no tunnel address", host)
 		return nil, false
 	}
-	return encap.Leave(n.ID, h.TunnelIP), true
+	return by.Leave(carry.Segment{ID: s.ID}, carry.Remote{IP: h.TunnelIP}), true
 }
 
 // receive accepts the frames of a network that other hosts send, on the hosts that have it.
@@ -107,12 +112,15 @@ func (a app) receive(r *table.Reader, s intent.Site, out *compile.Out) {
 	if !ok {
 		return
 	}
-	encap, err := pipeline.EncapOf(n.Type)
-	if err != nil {
-		return // forward says so
+	for segment := range a.SegmentsOf.List(r, s.Network) {
+		by, err := carry.Of(segment.Type)
+		if err != nil {
+			continue // forward says so
+		}
+		match, undo := by.Arrive(carry.Segment{ID: segment.ID})
+		out.Flow(s.Host, pipeline.Classify, 100, match,
+			append(undo, pipeline.Net.Set(uint64(n.Tag)), pipeline.FromTunnel.Set(1), flow.Goto(pipeline.L2)))
 	}
-	out.Flow(s.Host, pipeline.Classify, 100, encap.Arrive(n.ID),
-		flow.Actions{pipeline.Net.Set(uint64(n.Tag)), pipeline.FromTunnel.Set(1), flow.Goto(pipeline.L2)})
 }
 
 // flood copies group-addressed frames to the network's other hosts and to its ports on this one.

@@ -27,10 +27,6 @@ func Markdown() string {
 	for _, r := range Registers {
 		fmt.Fprintf(&b, "| `%s` | %s[%d..%d] | %s |\n", r.Name, r.Sub.ID, r.Sub.Off, int(r.Sub.Off)+int(r.Sub.Len)-1, r.Doc)
 	}
-	b.WriteString("\n## Tunnels\n\nOne port of `" + Bridge + "` for each technology serves all remote hosts.\n\n| type | interface | OpenFlow port | bytes it adds (IPv4 underlay) | largest id |\n|---|---|---|---|---|\n")
-	for _, e := range Encaps {
-		fmt.Fprintf(&b, "| %s | `%s` | %d | %d | %d |\n", e.Type, e.Port, e.OFPort, e.Overhead, e.MaxID)
-	}
 	return b.String()
 }
 

@@ -3,6 +3,7 @@
 package tunnel
 
 import (
+	"github.com/weft-sdn/weft/apps/carry"
 	"github.com/weft-sdn/weft/apps/pipeline"
 	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/intent"
@@ -21,9 +22,13 @@ func New(t *intent.Tables) compile.App {
 
 // port makes the port of one technology on one host.
 func (a app) port(r *table.Reader, c intent.Carried, out *compile.Out) {
-	encap, err := pipeline.EncapOf(c.Type)
+	by, err := carry.Of(c.Type)
 	if err != nil {
 		return // l2 says so
+	}
+	tunnel, ok := by.(carry.Tunnel)
+	if !ok {
+		return // it needs no tunnel
 	}
 	h, ok := a.Hosts.Get(r, c.Host)
 	if !ok || !h.Up {
@@ -35,9 +40,9 @@ func (a app) port(r *table.Reader, c intent.Carried, out *compile.Out) {
 	}
 	out.Port(c.Host, compile.OVSPort{
 		Bridge:  pipeline.Bridge,
-		Name:    encap.Port,
-		Type:    encap.Type,
-		OFPort:  encap.OFPort,
+		Name:    tunnel.Port,
+		Type:    tunnel.Interface,
+		OFPort:  tunnel.OFPort,
 		Options: "key=flow,local_ip=" + h.TunnelIP.String() + ",remote_ip=flow",
 	})
 }

@@ -16,12 +16,26 @@ func NetworkRow(res *weftv1.Resource) (Network, error) {
 		return Network{}, fmt.Errorf("%s: the stored record has no spec, or nothing was allocated for it", KeyOf(res))
 	}
 	return Network{
-		Key:  KeyOf(res),
-		Type: status.GetType(),
-		Tag:  status.GetTag(),
-		ID:   status.GetSegmentationId(),
-		Up:   spec.AdminStateUp == nil || spec.GetAdminStateUp(),
+		Key:         KeyOf(res),
+		Tag:         status.GetTag(),
+		MTU:         status.GetMtu(),
+		Up:          defaulted(spec.AdminStateUp, true),
+		Transparent: spec.GetVlanTransparent(),
+		Snoop:       defaulted(spec.MulticastSnoopingEnabled, true),
 	}, nil
+}
+
+// SegmentRows returns the rows of the segments of a stored network.
+func SegmentRows(res *weftv1.Resource) []Segment {
+	key, status := KeyOf(res), res.GetStatus().GetNetwork()
+	if len(status.GetSegments()) == 0 { // as earlier versions stored it
+		return []Segment{{Key: SegmentKey{Network: key}, Type: status.GetType(), ID: status.GetSegmentationId()}}
+	}
+	rows := make([]Segment, len(status.GetSegments()))
+	for i, s := range status.GetSegments() {
+		rows[i] = Segment{SegmentKey{key, i}, s.GetType(), s.GetPhysicalNetwork(), s.GetSegmentationId(), s.GetInnerVlanId()}
+	}
+	return rows
 }
 
 // PortRow returns the row of a stored port.

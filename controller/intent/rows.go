@@ -13,15 +13,52 @@ import (
 
 // Network is a network as apps see it.
 type Network struct {
-	Key  Key
-	Type string // of the tunnel: "vxlan", "geneve", "gre"
-	Tag  uint32 // its number in the flow tables
-	ID   uint32 // its id on the wire
-	Up   bool   // administratively
+	Key         Key
+	Tag         uint32 // its number in the flow tables
+	MTU         uint32 // largest IP packet in bytes
+	Up          bool   // administratively
+	Transparent bool   // ports may send VLAN tags of their own
+	Snoop       bool   // multicast goes only to ports that asked for it
 }
 
 // Equal tells whether two rows are the same.
 func (n Network) Equal(o Network) bool { return n == o }
+
+// SegmentKey names a segment of a network by its place in the network's list.
+type SegmentKey struct {
+	Network Key
+	Index   int
+}
+
+// String returns "network/red/web, segment 0".
+func (k SegmentKey) String() string { return fmt.Sprintf("%s, segment %d", k.Network, k.Index) }
+
+// Segment is one way in which a network is carried between hosts.
+type Segment struct {
+	Key      SegmentKey
+	Type     string // "vxlan", "vlan" …
+	Physical string // physical network of flat, vlan, qinq and mpls
+	ID       uint32 // on the wire: VNI, key, VSID, VLAN id, label; 0 for flat and local
+	Inner    uint32 // qinq: the inner VLAN id; 0: none
+}
+
+// Equal tells whether two rows are the same.
+func (s Segment) Equal(o Segment) bool { return s == o }
+
+// MappingKey names a host's bridge for a physical network.
+type MappingKey struct{ Host, Physical string }
+
+// String returns "physnet1 on h1".
+func (k MappingKey) String() string { return k.Physical + " on " + k.Host }
+
+// Mapping is a host's bridge for a physical network: configured, or else from external_ids:weft-bridge-mappings.
+type Mapping struct {
+	Key    MappingKey
+	Bridge string
+}
+
+// Equal tells whether two rows are the same.
+func (m Mapping) Equal(o Mapping) bool { return m == o }
 
 // Port is a port as apps see it.
 type Port struct {

@@ -12,9 +12,11 @@ type Tables struct {
 
 	// Written from the store and from what hosts report.
 	Networks   *table.Table[Key, Network]
+	Segments   *table.Table[SegmentKey, Segment]
 	Ports      *table.Table[Key, Port]
 	HostFacts  *table.Table[string, HostFact]
 	Interfaces *table.Table[InterfaceKey, Interface]
+	Mappings   *table.Table[MappingKey, Mapping]
 
 	// Derived by apps/binding.
 	Hosts    *table.Table[string, Host]
@@ -23,6 +25,7 @@ type Tables struct {
 	Shards   *table.Table[Shard, Shard]
 	Carried  *table.Table[Carried, Carried]
 
+	SegmentsOf      *table.Index[Key, SegmentKey, Segment]        // of a network, in order
 	InterfacesByID  *table.Index[string, InterfaceKey, Interface] // by iface-id
 	HostsByTunnelIP *table.Set[netip.Addr, string]                // hosts that claim an address
 	SitesOf         *table.Set[Key, string]                       // hosts that have a network
@@ -38,9 +41,11 @@ func NewTables() *Tables {
 	t := &Tables{
 		DB:         db,
 		Networks:   table.New(db, "network", func(n Network) Key { return n.Key }),
+		Segments:   table.New(db, "segment", func(s Segment) SegmentKey { return s.Key }),
 		Ports:      table.New(db, "port", func(p Port) Key { return p.Key }),
 		HostFacts:  table.New(db, "hostfact", func(h HostFact) string { return h.Name }),
 		Interfaces: table.New(db, "interface", func(i Interface) InterfaceKey { return i.Key }),
+		Mappings:   table.New(db, "mapping", func(m Mapping) MappingKey { return m.Key }),
 		Hosts:      table.New(db, "host", func(h Host) string { return h.Name }),
 		Bindings:   table.New(db, "binding", func(b Binding) Key { return b.Port }),
 		Sites:      table.New(db, "site", func(s Site) Site { return s }),
@@ -48,6 +53,7 @@ func NewTables() *Tables {
 		Carried:    table.New(db, "carried", func(c Carried) Carried { return c }),
 	}
 	t.HostFacts.TextFunc(func(name string) string { return "host/" + name })
+	t.SegmentsOf = table.NewIndex(t.Segments, "segments of", func(s Segment, add func(Key)) { add(s.Key.Network) })
 	t.InterfacesByID = table.NewIndex(t.Interfaces, "interfaces with iface-id", func(i Interface, add func(string)) {
 		if i.IfaceID != "" {
 			add(i.IfaceID)

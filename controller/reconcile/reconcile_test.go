@@ -206,8 +206,7 @@ func TestWhatOthersChangeIsMended(t *testing.T) {
 	} {
 		drift := r.target.drift()
 		r.others(change.command, change.flow)
-		r.eventually("the change is noticed", func() bool { return r.target.drift() > drift })
-		r.realised()
+		r.eventually("the change is noticed and mended", func() bool { return r.target.drift() > drift && !r.target.atWork() })
 		r.has(a, b)
 	}
 }
@@ -216,6 +215,13 @@ func (t *Target) drift() uint64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.stats.Drift
+}
+
+// atWork tells whether the switch may differ from what is wanted.
+func (t *Target) atWork() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.busy()
 }
 
 func TestARefusedFlowHoldsUpNoOther(t *testing.T) {

@@ -32,9 +32,10 @@ var rules = []rule{
 	{"proto/...", []string{"proto/..."}, "the API stands alone"},
 	{"apps", []string{"apps/...", "controller/compile", "controller/intent", "controller/table", "southbound/flow"}, "the list of apps"},
 	{"apps/pipeline/...", []string{"apps/pipeline/...", "southbound/flow", "controller/compile"}, "the pipeline is a literal"},
+	{"apps/carry/...", []string{"apps/carry/...", "southbound/flow"}, "ways to carry frames are values"},
 	{
 		"apps/...",
-		[]string{"<app>/...", "apps/pipeline", "controller/compile", "controller/intent", "controller/table", "southbound/flow"},
+		[]string{"<app>/...", "apps/pipeline", "apps/carry", "controller/compile", "controller/intent", "controller/table", "southbound/flow"},
 		"an app is pure functions over rows, and knows no other app",
 	},
 	{"controller", everything, "the only place where everything meets"},

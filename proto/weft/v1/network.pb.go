@@ -24,10 +24,12 @@ const (
 // NetworkSpec is an isolated layer-2 broadcast domain.
 type NetworkSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What carries it between hosts: "vxlan" (default), "geneve" or "gre". It cannot be changed.
+	// What carries it between hosts: "vxlan" (default), "geneve", "gre", "nvgre", "mpls", "vlan", "flat", "qinq", or "local"
+	// for a network of one host. It cannot be changed.
 	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
-	// The id on the wire: VNI of vxlan and geneve (1 to 16,777,215), key of gre (1 to 4,294,967,295). 0: allocated from the
-	// SegmentRanges of its type. It cannot be changed.
+	// The id on the wire: VNI of vxlan and geneve and VSID of nvgre (1 to 16,777,215), key of gre (1 to 4,294,967,295), VLAN id
+	// of vlan and outer (service) VLAN id of qinq (1 to 4,094), label of mpls (16 to 1,048,575). 0: allocated from the
+	// SegmentRanges of its type and physical network. flat and local have none.
 	SegmentationId uint32 `protobuf:"varint,2,opt,name=segmentation_id,json=segmentationId,proto3" json:"segmentation_id,omitempty"`
 	// The largest IP packet of its ports in bytes, 1,280 to 65,535; 0: computed from the underlay and the encapsulation.
 	Mtu uint32 `protobuf:"varint,3,opt,name=mtu,proto3" json:"mtu,omitempty"`
@@ -37,8 +39,19 @@ type NetworkSpec struct {
 	Shared bool `protobuf:"varint,5,opt,name=shared,proto3" json:"shared,omitempty"`
 	// Default of its ports' port_security_enabled; default true.
 	PortSecurityEnabled *bool `protobuf:"varint,6,opt,name=port_security_enabled,json=portSecurityEnabled,proto3,oneof" json:"port_security_enabled,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The physical network of flat, vlan, qinq and mpls, as hosts name it in weft-bridge-mappings. It cannot be changed.
+	PhysicalNetwork string `protobuf:"bytes,7,opt,name=physical_network,json=physicalNetwork,proto3" json:"physical_network,omitempty"`
+	// qinq: the inner (customer) VLAN id, 1 to 4,094; 0: frames have the outer tag only, or what ports tag themselves.
+	InnerVlanId uint32 `protobuf:"varint,8,opt,name=inner_vlan_id,json=innerVlanId,proto3" json:"inner_vlan_id,omitempty"`
+	// Whether ports may send frames with VLAN tags of their own, which reach the other ports unchanged; default false.
+	VlanTransparent bool `protobuf:"varint,9,opt,name=vlan_transparent,json=vlanTransparent,proto3" json:"vlan_transparent,omitempty"`
+	// Several ways to carry it, in place of type, physical_network, segmentation_id and inner_vlan_id. A host uses the first
+	// that it can; hosts that can use several bridge them.
+	Segments []*NetworkSegment `protobuf:"bytes,10,rep,name=segments,proto3" json:"segments,omitempty"`
+	// Whether multicast goes only to ports that asked for it by IGMP or MLD; default true.
+	MulticastSnoopingEnabled *bool `protobuf:"varint,11,opt,name=multicast_snooping_enabled,json=multicastSnoopingEnabled,proto3,oneof" json:"multicast_snooping_enabled,omitempty"`
+	unknownFields            protoimpl.UnknownFields
+	sizeCache                protoimpl.SizeCache
 }
 
 func (x *NetworkSpec) Reset() {
@@ -113,24 +126,136 @@ func (x *NetworkSpec) GetPortSecurityEnabled() bool {
 	return false
 }
 
+func (x *NetworkSpec) GetPhysicalNetwork() string {
+	if x != nil {
+		return x.PhysicalNetwork
+	}
+	return ""
+}
+
+func (x *NetworkSpec) GetInnerVlanId() uint32 {
+	if x != nil {
+		return x.InnerVlanId
+	}
+	return 0
+}
+
+func (x *NetworkSpec) GetVlanTransparent() bool {
+	if x != nil {
+		return x.VlanTransparent
+	}
+	return false
+}
+
+func (x *NetworkSpec) GetSegments() []*NetworkSegment {
+	if x != nil {
+		return x.Segments
+	}
+	return nil
+}
+
+func (x *NetworkSpec) GetMulticastSnoopingEnabled() bool {
+	if x != nil && x.MulticastSnoopingEnabled != nil {
+		return *x.MulticastSnoopingEnabled
+	}
+	return false
+}
+
+// NetworkSegment is one way in which a network is carried.
+type NetworkSegment struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in NetworkSpec.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// As in NetworkSpec.
+	PhysicalNetwork string `protobuf:"bytes,2,opt,name=physical_network,json=physicalNetwork,proto3" json:"physical_network,omitempty"`
+	// As in NetworkSpec.
+	SegmentationId uint32 `protobuf:"varint,3,opt,name=segmentation_id,json=segmentationId,proto3" json:"segmentation_id,omitempty"`
+	// As in NetworkSpec.
+	InnerVlanId   uint32 `protobuf:"varint,4,opt,name=inner_vlan_id,json=innerVlanId,proto3" json:"inner_vlan_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NetworkSegment) Reset() {
+	*x = NetworkSegment{}
+	mi := &file_weft_v1_network_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NetworkSegment) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NetworkSegment) ProtoMessage() {}
+
+func (x *NetworkSegment) ProtoReflect() protoreflect.Message {
+	mi := &file_weft_v1_network_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NetworkSegment.ProtoReflect.Descriptor instead.
+func (*NetworkSegment) Descriptor() ([]byte, []int) {
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *NetworkSegment) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *NetworkSegment) GetPhysicalNetwork() string {
+	if x != nil {
+		return x.PhysicalNetwork
+	}
+	return ""
+}
+
+func (x *NetworkSegment) GetSegmentationId() uint32 {
+	if x != nil {
+		return x.SegmentationId
+	}
+	return 0
+}
+
+func (x *NetworkSegment) GetInnerVlanId() uint32 {
+	if x != nil {
+		return x.InnerVlanId
+	}
+	return 0
+}
+
 // NetworkStatus is what was allocated and computed for a network.
 type NetworkStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The id on the wire.
+	// The id on the wire, of the first segment.
 	SegmentationId uint32 `protobuf:"varint,1,opt,name=segmentation_id,json=segmentationId,proto3" json:"segmentation_id,omitempty"`
 	// The largest IP packet in bytes.
 	Mtu uint32 `protobuf:"varint,2,opt,name=mtu,proto3" json:"mtu,omitempty"`
 	// The network's number in the flow tables (register "net").
 	Tag uint32 `protobuf:"varint,3,opt,name=tag,proto3" json:"tag,omitempty"`
-	// What carries it.
-	Type          string `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`
+	// What carries it, of the first segment.
+	Type string `protobuf:"bytes,4,opt,name=type,proto3" json:"type,omitempty"`
+	// The physical network of the first segment.
+	PhysicalNetwork string `protobuf:"bytes,5,opt,name=physical_network,json=physicalNetwork,proto3" json:"physical_network,omitempty"`
+	// All segments, with the ids that were allocated.
+	Segments      []*NetworkSegment `protobuf:"bytes,6,rep,name=segments,proto3" json:"segments,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NetworkStatus) Reset() {
 	*x = NetworkStatus{}
-	mi := &file_weft_v1_network_proto_msgTypes[1]
+	mi := &file_weft_v1_network_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -142,7 +267,7 @@ func (x *NetworkStatus) String() string {
 func (*NetworkStatus) ProtoMessage() {}
 
 func (x *NetworkStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[1]
+	mi := &file_weft_v1_network_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -155,7 +280,7 @@ func (x *NetworkStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NetworkStatus.ProtoReflect.Descriptor instead.
 func (*NetworkStatus) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{1}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *NetworkStatus) GetSegmentationId() uint32 {
@@ -186,6 +311,20 @@ func (x *NetworkStatus) GetType() string {
 	return ""
 }
 
+func (x *NetworkStatus) GetPhysicalNetwork() string {
+	if x != nil {
+		return x.PhysicalNetwork
+	}
+	return ""
+}
+
+func (x *NetworkStatus) GetSegments() []*NetworkSegment {
+	if x != nil {
+		return x.Segments
+	}
+	return nil
+}
+
 // SubnetSpec is a block of addresses on a network.
 type SubnetSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -204,7 +343,7 @@ type SubnetSpec struct {
 
 func (x *SubnetSpec) Reset() {
 	*x = SubnetSpec{}
-	mi := &file_weft_v1_network_proto_msgTypes[2]
+	mi := &file_weft_v1_network_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -216,7 +355,7 @@ func (x *SubnetSpec) String() string {
 func (*SubnetSpec) ProtoMessage() {}
 
 func (x *SubnetSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[2]
+	mi := &file_weft_v1_network_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -229,7 +368,7 @@ func (x *SubnetSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubnetSpec.ProtoReflect.Descriptor instead.
 func (*SubnetSpec) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{2}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *SubnetSpec) GetNetwork() string {
@@ -273,7 +412,7 @@ type AllocationPool struct {
 
 func (x *AllocationPool) Reset() {
 	*x = AllocationPool{}
-	mi := &file_weft_v1_network_proto_msgTypes[3]
+	mi := &file_weft_v1_network_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -285,7 +424,7 @@ func (x *AllocationPool) String() string {
 func (*AllocationPool) ProtoMessage() {}
 
 func (x *AllocationPool) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[3]
+	mi := &file_weft_v1_network_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -298,7 +437,7 @@ func (x *AllocationPool) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AllocationPool.ProtoReflect.Descriptor instead.
 func (*AllocationPool) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{3}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *AllocationPool) GetStart() string {
@@ -332,7 +471,7 @@ type SubnetStatus struct {
 
 func (x *SubnetStatus) Reset() {
 	*x = SubnetStatus{}
-	mi := &file_weft_v1_network_proto_msgTypes[4]
+	mi := &file_weft_v1_network_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -344,7 +483,7 @@ func (x *SubnetStatus) String() string {
 func (*SubnetStatus) ProtoMessage() {}
 
 func (x *SubnetStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[4]
+	mi := &file_weft_v1_network_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -357,7 +496,7 @@ func (x *SubnetStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubnetStatus.ProtoReflect.Descriptor instead.
 func (*SubnetStatus) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{4}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *SubnetStatus) GetIpVersion() uint32 {
@@ -415,7 +554,7 @@ type PortSpec struct {
 
 func (x *PortSpec) Reset() {
 	*x = PortSpec{}
-	mi := &file_weft_v1_network_proto_msgTypes[5]
+	mi := &file_weft_v1_network_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -427,7 +566,7 @@ func (x *PortSpec) String() string {
 func (*PortSpec) ProtoMessage() {}
 
 func (x *PortSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[5]
+	mi := &file_weft_v1_network_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -440,7 +579,7 @@ func (x *PortSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PortSpec.ProtoReflect.Descriptor instead.
 func (*PortSpec) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{5}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PortSpec) GetNetwork() string {
@@ -519,7 +658,7 @@ type FixedIP struct {
 
 func (x *FixedIP) Reset() {
 	*x = FixedIP{}
-	mi := &file_weft_v1_network_proto_msgTypes[6]
+	mi := &file_weft_v1_network_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -531,7 +670,7 @@ func (x *FixedIP) String() string {
 func (*FixedIP) ProtoMessage() {}
 
 func (x *FixedIP) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[6]
+	mi := &file_weft_v1_network_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -544,7 +683,7 @@ func (x *FixedIP) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FixedIP.ProtoReflect.Descriptor instead.
 func (*FixedIP) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{6}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *FixedIP) GetSubnet() string {
@@ -574,7 +713,7 @@ type AddressPair struct {
 
 func (x *AddressPair) Reset() {
 	*x = AddressPair{}
-	mi := &file_weft_v1_network_proto_msgTypes[7]
+	mi := &file_weft_v1_network_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -586,7 +725,7 @@ func (x *AddressPair) String() string {
 func (*AddressPair) ProtoMessage() {}
 
 func (x *AddressPair) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[7]
+	mi := &file_weft_v1_network_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -599,7 +738,7 @@ func (x *AddressPair) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddressPair.ProtoReflect.Descriptor instead.
 func (*AddressPair) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{7}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *AddressPair) GetIp() string {
@@ -641,7 +780,7 @@ type PortStatus struct {
 
 func (x *PortStatus) Reset() {
 	*x = PortStatus{}
-	mi := &file_weft_v1_network_proto_msgTypes[8]
+	mi := &file_weft_v1_network_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -653,7 +792,7 @@ func (x *PortStatus) String() string {
 func (*PortStatus) ProtoMessage() {}
 
 func (x *PortStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[8]
+	mi := &file_weft_v1_network_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -666,7 +805,7 @@ func (x *PortStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PortStatus.ProtoReflect.Descriptor instead.
 func (*PortStatus) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{8}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *PortStatus) GetMacAddress() string {
@@ -725,23 +864,26 @@ func (x *PortStatus) GetPortSecurityEnabled() bool {
 	return false
 }
 
-// SegmentRangeSpec is a pool of ids on the wire for one type of network. A type without any has a built-in range of 5,001
-// to 16,777,215.
+// SegmentRangeSpec is a pool of ids on the wire for one type of network and, where the type has them, one physical network.
+// Without any there is a built-in range: 5,001 to 16,777,215 for tunnels, 1 to 4,094 for vlan and qinq, and 524,288 to
+// 1,048,575 for mpls.
 type SegmentRangeSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The type: "vxlan", "geneve" or "gre". It cannot be changed.
+	// The type: "vxlan", "geneve", "gre", "nvgre", "vlan", "qinq" or "mpls". It cannot be changed.
 	NetworkType string `protobuf:"bytes,1,opt,name=network_type,json=networkType,proto3" json:"network_type,omitempty"`
 	// First id.
 	Minimum uint32 `protobuf:"varint,2,opt,name=minimum,proto3" json:"minimum,omitempty"`
 	// Last id.
-	Maximum       uint32 `protobuf:"varint,3,opt,name=maximum,proto3" json:"maximum,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Maximum uint32 `protobuf:"varint,3,opt,name=maximum,proto3" json:"maximum,omitempty"`
+	// The physical network of vlan, qinq and mpls. It cannot be changed.
+	PhysicalNetwork string `protobuf:"bytes,4,opt,name=physical_network,json=physicalNetwork,proto3" json:"physical_network,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *SegmentRangeSpec) Reset() {
 	*x = SegmentRangeSpec{}
-	mi := &file_weft_v1_network_proto_msgTypes[9]
+	mi := &file_weft_v1_network_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -753,7 +895,7 @@ func (x *SegmentRangeSpec) String() string {
 func (*SegmentRangeSpec) ProtoMessage() {}
 
 func (x *SegmentRangeSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[9]
+	mi := &file_weft_v1_network_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -766,7 +908,7 @@ func (x *SegmentRangeSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SegmentRangeSpec.ProtoReflect.Descriptor instead.
 func (*SegmentRangeSpec) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{9}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *SegmentRangeSpec) GetNetworkType() string {
@@ -790,6 +932,13 @@ func (x *SegmentRangeSpec) GetMaximum() uint32 {
 	return 0
 }
 
+func (x *SegmentRangeSpec) GetPhysicalNetwork() string {
+	if x != nil {
+		return x.PhysicalNetwork
+	}
+	return ""
+}
+
 // SegmentRangeStatus tells how full a range is.
 type SegmentRangeStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -803,7 +952,7 @@ type SegmentRangeStatus struct {
 
 func (x *SegmentRangeStatus) Reset() {
 	*x = SegmentRangeStatus{}
-	mi := &file_weft_v1_network_proto_msgTypes[10]
+	mi := &file_weft_v1_network_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -815,7 +964,7 @@ func (x *SegmentRangeStatus) String() string {
 func (*SegmentRangeStatus) ProtoMessage() {}
 
 func (x *SegmentRangeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[10]
+	mi := &file_weft_v1_network_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -828,7 +977,7 @@ func (x *SegmentRangeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SegmentRangeStatus.ProtoReflect.Descriptor instead.
 func (*SegmentRangeStatus) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{10}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *SegmentRangeStatus) GetUsed() uint32 {
@@ -845,25 +994,407 @@ func (x *SegmentRangeStatus) GetAvailable() uint32 {
 	return 0
 }
 
+// TrunkSpec lets one endpoint have ports on several networks: frames that it tags with a subport's VLAN id are that port's,
+// those without a tag are the parent's. Terms as in Neutron.
+type TrunkSpec struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The parent: a port of the same project, which is bound as always. It cannot be changed.
+	Port string `protobuf:"bytes,1,opt,name=port,proto3" json:"port,omitempty"`
+	// The ports inside of it.
+	SubPorts []*SubPort `protobuf:"bytes,2,rep,name=sub_ports,json=subPorts,proto3" json:"sub_ports,omitempty"`
+	// Whether the subports carry packets; default true.
+	AdminStateUp  *bool `protobuf:"varint,3,opt,name=admin_state_up,json=adminStateUp,proto3,oneof" json:"admin_state_up,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrunkSpec) Reset() {
+	*x = TrunkSpec{}
+	mi := &file_weft_v1_network_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrunkSpec) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrunkSpec) ProtoMessage() {}
+
+func (x *TrunkSpec) ProtoReflect() protoreflect.Message {
+	mi := &file_weft_v1_network_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrunkSpec.ProtoReflect.Descriptor instead.
+func (*TrunkSpec) Descriptor() ([]byte, []int) {
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *TrunkSpec) GetPort() string {
+	if x != nil {
+		return x.Port
+	}
+	return ""
+}
+
+func (x *TrunkSpec) GetSubPorts() []*SubPort {
+	if x != nil {
+		return x.SubPorts
+	}
+	return nil
+}
+
+func (x *TrunkSpec) GetAdminStateUp() bool {
+	if x != nil && x.AdminStateUp != nil {
+		return *x.AdminStateUp
+	}
+	return false
+}
+
+// SubPort is a port inside a trunk.
+type SubPort struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A port of the same project, in no other trunk, and itself no parent of one.
+	Port string `protobuf:"bytes,1,opt,name=port,proto3" json:"port,omitempty"`
+	// "vlan" (default).
+	SegmentationType string `protobuf:"bytes,2,opt,name=segmentation_type,json=segmentationType,proto3" json:"segmentation_type,omitempty"`
+	// The VLAN id by which the endpoint tags its frames, 1 to 4,094, unique in the trunk.
+	SegmentationId uint32 `protobuf:"varint,3,opt,name=segmentation_id,json=segmentationId,proto3" json:"segmentation_id,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *SubPort) Reset() {
+	*x = SubPort{}
+	mi := &file_weft_v1_network_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SubPort) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SubPort) ProtoMessage() {}
+
+func (x *SubPort) ProtoReflect() protoreflect.Message {
+	mi := &file_weft_v1_network_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SubPort.ProtoReflect.Descriptor instead.
+func (*SubPort) Descriptor() ([]byte, []int) {
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *SubPort) GetPort() string {
+	if x != nil {
+		return x.Port
+	}
+	return ""
+}
+
+func (x *SubPort) GetSegmentationType() string {
+	if x != nil {
+		return x.SegmentationType
+	}
+	return ""
+}
+
+func (x *SubPort) GetSegmentationId() uint32 {
+	if x != nil {
+		return x.SegmentationId
+	}
+	return 0
+}
+
+// TrunkStatus is what is observed of a trunk.
+type TrunkStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The host where the parent's interface is plugged; empty: nowhere.
+	Host          string `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrunkStatus) Reset() {
+	*x = TrunkStatus{}
+	mi := &file_weft_v1_network_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrunkStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrunkStatus) ProtoMessage() {}
+
+func (x *TrunkStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_weft_v1_network_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrunkStatus.ProtoReflect.Descriptor instead.
+func (*TrunkStatus) Descriptor() ([]byte, []int) {
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *TrunkStatus) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+// LinkSpec joins two switches of a label-switching (MPLS) core. Links are found by LLDP as well; one that is given is there
+// without having been found, and what it says overrides what was found between the same ports.
+type LinkSpec struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// One end.
+	A *LinkEnd `protobuf:"bytes,1,opt,name=a,proto3" json:"a,omitempty"`
+	// The other end.
+	B *LinkEnd `protobuf:"bytes,2,opt,name=b,proto3" json:"b,omitempty"`
+	// Cost of a path over it, 1 to 65,535; default 10.
+	Cost uint32 `protobuf:"varint,3,opt,name=cost,proto3" json:"cost,omitempty"`
+	// Whether paths may use it; default true. Taking it down moves paths away before the link is used no more.
+	AdminStateUp  *bool `protobuf:"varint,4,opt,name=admin_state_up,json=adminStateUp,proto3,oneof" json:"admin_state_up,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkSpec) Reset() {
+	*x = LinkSpec{}
+	mi := &file_weft_v1_network_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkSpec) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkSpec) ProtoMessage() {}
+
+func (x *LinkSpec) ProtoReflect() protoreflect.Message {
+	mi := &file_weft_v1_network_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkSpec.ProtoReflect.Descriptor instead.
+func (*LinkSpec) Descriptor() ([]byte, []int) {
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *LinkSpec) GetA() *LinkEnd {
+	if x != nil {
+		return x.A
+	}
+	return nil
+}
+
+func (x *LinkSpec) GetB() *LinkEnd {
+	if x != nil {
+		return x.B
+	}
+	return nil
+}
+
+func (x *LinkSpec) GetCost() uint32 {
+	if x != nil {
+		return x.Cost
+	}
+	return 0
+}
+
+func (x *LinkSpec) GetAdminStateUp() bool {
+	if x != nil && x.AdminStateUp != nil {
+		return *x.AdminStateUp
+	}
+	return false
+}
+
+// LinkEnd is a port of a host.
+type LinkEnd struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The host.
+	Host string `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	// The name of a port of a bare switch, or the physical network (of weft-bridge-mappings) of an Open vSwitch host.
+	Port          string `protobuf:"bytes,2,opt,name=port,proto3" json:"port,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkEnd) Reset() {
+	*x = LinkEnd{}
+	mi := &file_weft_v1_network_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkEnd) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkEnd) ProtoMessage() {}
+
+func (x *LinkEnd) ProtoReflect() protoreflect.Message {
+	mi := &file_weft_v1_network_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkEnd.ProtoReflect.Descriptor instead.
+func (*LinkEnd) Descriptor() ([]byte, []int) {
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *LinkEnd) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *LinkEnd) GetPort() string {
+	if x != nil {
+		return x.Port
+	}
+	return ""
+}
+
+// LinkStatus is what is observed of a link.
+type LinkStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether both ports are up and, where LLDP passes, it has been seen lately.
+	Up bool `protobuf:"varint,1,opt,name=up,proto3" json:"up,omitempty"`
+	// Whether it was found by LLDP.
+	Discovered bool `protobuf:"varint,2,opt,name=discovered,proto3" json:"discovered,omitempty"`
+	// How many label-switched paths use it.
+	Paths         uint32 `protobuf:"varint,3,opt,name=paths,proto3" json:"paths,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkStatus) Reset() {
+	*x = LinkStatus{}
+	mi := &file_weft_v1_network_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkStatus) ProtoMessage() {}
+
+func (x *LinkStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_weft_v1_network_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkStatus.ProtoReflect.Descriptor instead.
+func (*LinkStatus) Descriptor() ([]byte, []int) {
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *LinkStatus) GetUp() bool {
+	if x != nil {
+		return x.Up
+	}
+	return false
+}
+
+func (x *LinkStatus) GetDiscovered() bool {
+	if x != nil {
+		return x.Discovered
+	}
+	return false
+}
+
+func (x *LinkStatus) GetPaths() uint32 {
+	if x != nil {
+		return x.Paths
+	}
+	return 0
+}
+
 var File_weft_v1_network_proto protoreflect.FileDescriptor
 
 const file_weft_v1_network_proto_rawDesc = "" +
 	"\n" +
-	"\x15weft/v1/network.proto\x12\aweft.v1\"\x85\x02\n" +
+	"\x15weft/v1/network.proto\x12\aweft.v1\"\x96\x04\n" +
 	"\vNetworkSpec\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12'\n" +
 	"\x0fsegmentation_id\x18\x02 \x01(\rR\x0esegmentationId\x12\x10\n" +
 	"\x03mtu\x18\x03 \x01(\rR\x03mtu\x12)\n" +
 	"\x0eadmin_state_up\x18\x04 \x01(\bH\x00R\fadminStateUp\x88\x01\x01\x12\x16\n" +
 	"\x06shared\x18\x05 \x01(\bR\x06shared\x127\n" +
-	"\x15port_security_enabled\x18\x06 \x01(\bH\x01R\x13portSecurityEnabled\x88\x01\x01B\x11\n" +
+	"\x15port_security_enabled\x18\x06 \x01(\bH\x01R\x13portSecurityEnabled\x88\x01\x01\x12)\n" +
+	"\x10physical_network\x18\a \x01(\tR\x0fphysicalNetwork\x12\"\n" +
+	"\rinner_vlan_id\x18\b \x01(\rR\vinnerVlanId\x12)\n" +
+	"\x10vlan_transparent\x18\t \x01(\bR\x0fvlanTransparent\x123\n" +
+	"\bsegments\x18\n" +
+	" \x03(\v2\x17.weft.v1.NetworkSegmentR\bsegments\x12A\n" +
+	"\x1amulticast_snooping_enabled\x18\v \x01(\bH\x02R\x18multicastSnoopingEnabled\x88\x01\x01B\x11\n" +
 	"\x0f_admin_state_upB\x18\n" +
-	"\x16_port_security_enabled\"p\n" +
+	"\x16_port_security_enabledB\x1d\n" +
+	"\x1b_multicast_snooping_enabled\"\x9c\x01\n" +
+	"\x0eNetworkSegment\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12)\n" +
+	"\x10physical_network\x18\x02 \x01(\tR\x0fphysicalNetwork\x12'\n" +
+	"\x0fsegmentation_id\x18\x03 \x01(\rR\x0esegmentationId\x12\"\n" +
+	"\rinner_vlan_id\x18\x04 \x01(\rR\vinnerVlanId\"\xd0\x01\n" +
 	"\rNetworkStatus\x12'\n" +
 	"\x0fsegmentation_id\x18\x01 \x01(\rR\x0esegmentationId\x12\x10\n" +
 	"\x03mtu\x18\x02 \x01(\rR\x03mtu\x12\x10\n" +
 	"\x03tag\x18\x03 \x01(\rR\x03tag\x12\x12\n" +
-	"\x04type\x18\x04 \x01(\tR\x04type\"\x9d\x01\n" +
+	"\x04type\x18\x04 \x01(\tR\x04type\x12)\n" +
+	"\x10physical_network\x18\x05 \x01(\tR\x0fphysicalNetwork\x123\n" +
+	"\bsegments\x18\x06 \x03(\v2\x17.weft.v1.NetworkSegmentR\bsegments\"\x9d\x01\n" +
 	"\n" +
 	"SubnetSpec\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x12\n" +
@@ -912,14 +1443,42 @@ const file_weft_v1_network_proto_rawDesc = "" +
 	"\x06ofport\x18\x06 \x01(\rR\x06ofport\x12\x1d\n" +
 	"\n" +
 	"link_state\x18\a \x01(\tR\tlinkState\x122\n" +
-	"\x15port_security_enabled\x18\b \x01(\bR\x13portSecurityEnabled\"i\n" +
+	"\x15port_security_enabled\x18\b \x01(\bR\x13portSecurityEnabled\"\x94\x01\n" +
 	"\x10SegmentRangeSpec\x12!\n" +
 	"\fnetwork_type\x18\x01 \x01(\tR\vnetworkType\x12\x18\n" +
 	"\aminimum\x18\x02 \x01(\rR\aminimum\x12\x18\n" +
-	"\amaximum\x18\x03 \x01(\rR\amaximum\"F\n" +
+	"\amaximum\x18\x03 \x01(\rR\amaximum\x12)\n" +
+	"\x10physical_network\x18\x04 \x01(\tR\x0fphysicalNetwork\"F\n" +
 	"\x12SegmentRangeStatus\x12\x12\n" +
 	"\x04used\x18\x01 \x01(\rR\x04used\x12\x1c\n" +
-	"\tavailable\x18\x02 \x01(\rR\tavailableB/Z-github.com/weft-sdn/weft/proto/weft/v1;weftv1b\x06proto3"
+	"\tavailable\x18\x02 \x01(\rR\tavailable\"\x8c\x01\n" +
+	"\tTrunkSpec\x12\x12\n" +
+	"\x04port\x18\x01 \x01(\tR\x04port\x12-\n" +
+	"\tsub_ports\x18\x02 \x03(\v2\x10.weft.v1.SubPortR\bsubPorts\x12)\n" +
+	"\x0eadmin_state_up\x18\x03 \x01(\bH\x00R\fadminStateUp\x88\x01\x01B\x11\n" +
+	"\x0f_admin_state_up\"s\n" +
+	"\aSubPort\x12\x12\n" +
+	"\x04port\x18\x01 \x01(\tR\x04port\x12+\n" +
+	"\x11segmentation_type\x18\x02 \x01(\tR\x10segmentationType\x12'\n" +
+	"\x0fsegmentation_id\x18\x03 \x01(\rR\x0esegmentationId\"!\n" +
+	"\vTrunkStatus\x12\x12\n" +
+	"\x04host\x18\x01 \x01(\tR\x04host\"\x9c\x01\n" +
+	"\bLinkSpec\x12\x1e\n" +
+	"\x01a\x18\x01 \x01(\v2\x10.weft.v1.LinkEndR\x01a\x12\x1e\n" +
+	"\x01b\x18\x02 \x01(\v2\x10.weft.v1.LinkEndR\x01b\x12\x12\n" +
+	"\x04cost\x18\x03 \x01(\rR\x04cost\x12)\n" +
+	"\x0eadmin_state_up\x18\x04 \x01(\bH\x00R\fadminStateUp\x88\x01\x01B\x11\n" +
+	"\x0f_admin_state_up\"1\n" +
+	"\aLinkEnd\x12\x12\n" +
+	"\x04host\x18\x01 \x01(\tR\x04host\x12\x12\n" +
+	"\x04port\x18\x02 \x01(\tR\x04port\"R\n" +
+	"\n" +
+	"LinkStatus\x12\x0e\n" +
+	"\x02up\x18\x01 \x01(\bR\x02up\x12\x1e\n" +
+	"\n" +
+	"discovered\x18\x02 \x01(\bR\n" +
+	"discovered\x12\x14\n" +
+	"\x05paths\x18\x03 \x01(\rR\x05pathsB/Z-github.com/weft-sdn/weft/proto/weft/v1;weftv1b\x06proto3"
 
 var (
 	file_weft_v1_network_proto_rawDescOnce sync.Once
@@ -933,31 +1492,43 @@ func file_weft_v1_network_proto_rawDescGZIP() []byte {
 	return file_weft_v1_network_proto_rawDescData
 }
 
-var file_weft_v1_network_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_weft_v1_network_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_weft_v1_network_proto_goTypes = []any{
 	(*NetworkSpec)(nil),        // 0: weft.v1.NetworkSpec
-	(*NetworkStatus)(nil),      // 1: weft.v1.NetworkStatus
-	(*SubnetSpec)(nil),         // 2: weft.v1.SubnetSpec
-	(*AllocationPool)(nil),     // 3: weft.v1.AllocationPool
-	(*SubnetStatus)(nil),       // 4: weft.v1.SubnetStatus
-	(*PortSpec)(nil),           // 5: weft.v1.PortSpec
-	(*FixedIP)(nil),            // 6: weft.v1.FixedIP
-	(*AddressPair)(nil),        // 7: weft.v1.AddressPair
-	(*PortStatus)(nil),         // 8: weft.v1.PortStatus
-	(*SegmentRangeSpec)(nil),   // 9: weft.v1.SegmentRangeSpec
-	(*SegmentRangeStatus)(nil), // 10: weft.v1.SegmentRangeStatus
+	(*NetworkSegment)(nil),     // 1: weft.v1.NetworkSegment
+	(*NetworkStatus)(nil),      // 2: weft.v1.NetworkStatus
+	(*SubnetSpec)(nil),         // 3: weft.v1.SubnetSpec
+	(*AllocationPool)(nil),     // 4: weft.v1.AllocationPool
+	(*SubnetStatus)(nil),       // 5: weft.v1.SubnetStatus
+	(*PortSpec)(nil),           // 6: weft.v1.PortSpec
+	(*FixedIP)(nil),            // 7: weft.v1.FixedIP
+	(*AddressPair)(nil),        // 8: weft.v1.AddressPair
+	(*PortStatus)(nil),         // 9: weft.v1.PortStatus
+	(*SegmentRangeSpec)(nil),   // 10: weft.v1.SegmentRangeSpec
+	(*SegmentRangeStatus)(nil), // 11: weft.v1.SegmentRangeStatus
+	(*TrunkSpec)(nil),          // 12: weft.v1.TrunkSpec
+	(*SubPort)(nil),            // 13: weft.v1.SubPort
+	(*TrunkStatus)(nil),        // 14: weft.v1.TrunkStatus
+	(*LinkSpec)(nil),           // 15: weft.v1.LinkSpec
+	(*LinkEnd)(nil),            // 16: weft.v1.LinkEnd
+	(*LinkStatus)(nil),         // 17: weft.v1.LinkStatus
 }
 var file_weft_v1_network_proto_depIdxs = []int32{
-	3, // 0: weft.v1.SubnetSpec.allocation_pools:type_name -> weft.v1.AllocationPool
-	3, // 1: weft.v1.SubnetStatus.allocation_pools:type_name -> weft.v1.AllocationPool
-	6, // 2: weft.v1.PortSpec.fixed_ips:type_name -> weft.v1.FixedIP
-	7, // 3: weft.v1.PortSpec.allowed_address_pairs:type_name -> weft.v1.AddressPair
-	6, // 4: weft.v1.PortStatus.fixed_ips:type_name -> weft.v1.FixedIP
-	5, // [5:5] is the sub-list for method output_type
-	5, // [5:5] is the sub-list for method input_type
-	5, // [5:5] is the sub-list for extension type_name
-	5, // [5:5] is the sub-list for extension extendee
-	0, // [0:5] is the sub-list for field type_name
+	1,  // 0: weft.v1.NetworkSpec.segments:type_name -> weft.v1.NetworkSegment
+	1,  // 1: weft.v1.NetworkStatus.segments:type_name -> weft.v1.NetworkSegment
+	4,  // 2: weft.v1.SubnetSpec.allocation_pools:type_name -> weft.v1.AllocationPool
+	4,  // 3: weft.v1.SubnetStatus.allocation_pools:type_name -> weft.v1.AllocationPool
+	7,  // 4: weft.v1.PortSpec.fixed_ips:type_name -> weft.v1.FixedIP
+	8,  // 5: weft.v1.PortSpec.allowed_address_pairs:type_name -> weft.v1.AddressPair
+	7,  // 6: weft.v1.PortStatus.fixed_ips:type_name -> weft.v1.FixedIP
+	13, // 7: weft.v1.TrunkSpec.sub_ports:type_name -> weft.v1.SubPort
+	16, // 8: weft.v1.LinkSpec.a:type_name -> weft.v1.LinkEnd
+	16, // 9: weft.v1.LinkSpec.b:type_name -> weft.v1.LinkEnd
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_weft_v1_network_proto_init() }
@@ -966,14 +1537,16 @@ func file_weft_v1_network_proto_init() {
 		return
 	}
 	file_weft_v1_network_proto_msgTypes[0].OneofWrappers = []any{}
-	file_weft_v1_network_proto_msgTypes[5].OneofWrappers = []any{}
+	file_weft_v1_network_proto_msgTypes[6].OneofWrappers = []any{}
+	file_weft_v1_network_proto_msgTypes[12].OneofWrappers = []any{}
+	file_weft_v1_network_proto_msgTypes[15].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_weft_v1_network_proto_rawDesc), len(file_weft_v1_network_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   11,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -154,9 +154,9 @@ func (x *ResourceRef) GetName() string {
 // Resource is one object of the API.
 type Resource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The kind, "Project", "Network", "Subnet", "Port", "Host" or "SegmentRange"; may be left out where the spec is set.
+	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange", "Trunk" or "Link"; may be left out where the spec is set.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	// The project it belongs to; empty for Project, Host and SegmentRange. A project that does not exist is created.
+	// The project it belongs to; empty for Project, Host, SegmentRange and Link. A project that does not exist is created.
 	Project string `protobuf:"bytes,2,opt,name=project,proto3" json:"project,omitempty"`
 	// The name, unique in its kind and project: 1 to 63 of a–z, A–Z, 0–9, '.', '_' and '-', starting and ending with a
 	// letter or digit.
@@ -183,6 +183,8 @@ type Resource struct {
 	//	*Resource_PortSpec
 	//	*Resource_HostSpec
 	//	*Resource_SegmentRangeSpec
+	//	*Resource_TrunkSpec
+	//	*Resource_LinkSpec
 	Spec isResource_Spec `protobuf_oneof:"spec"`
 	// What is. Set by the server.
 	Status        *Status `protobuf:"bytes,15,opt,name=status,proto3" json:"status,omitempty"`
@@ -344,6 +346,24 @@ func (x *Resource) GetSegmentRangeSpec() *SegmentRangeSpec {
 	return nil
 }
 
+func (x *Resource) GetTrunkSpec() *TrunkSpec {
+	if x != nil {
+		if x, ok := x.Spec.(*Resource_TrunkSpec); ok {
+			return x.TrunkSpec
+		}
+	}
+	return nil
+}
+
+func (x *Resource) GetLinkSpec() *LinkSpec {
+	if x != nil {
+		if x, ok := x.Spec.(*Resource_LinkSpec); ok {
+			return x.LinkSpec
+		}
+	}
+	return nil
+}
+
 func (x *Resource) GetStatus() *Status {
 	if x != nil {
 		return x.Status
@@ -385,6 +405,16 @@ type Resource_SegmentRangeSpec struct {
 	SegmentRangeSpec *SegmentRangeSpec `protobuf:"bytes,25,opt,name=segment_range_spec,json=segmentRangeSpec,proto3,oneof"`
 }
 
+type Resource_TrunkSpec struct {
+	// For kind Trunk.
+	TrunkSpec *TrunkSpec `protobuf:"bytes,26,opt,name=trunk_spec,json=trunkSpec,proto3,oneof"`
+}
+
+type Resource_LinkSpec struct {
+	// For kind Link.
+	LinkSpec *LinkSpec `protobuf:"bytes,27,opt,name=link_spec,json=linkSpec,proto3,oneof"`
+}
+
 func (*Resource_ProjectSpec) isResource_Spec() {}
 
 func (*Resource_NetworkSpec) isResource_Spec() {}
@@ -396,6 +426,10 @@ func (*Resource_PortSpec) isResource_Spec() {}
 func (*Resource_HostSpec) isResource_Spec() {}
 
 func (*Resource_SegmentRangeSpec) isResource_Spec() {}
+
+func (*Resource_TrunkSpec) isResource_Spec() {}
+
+func (*Resource_LinkSpec) isResource_Spec() {}
 
 // Status tells what is true of a resource now.
 type Status struct {
@@ -419,6 +453,8 @@ type Status struct {
 	//	*Status_Port
 	//	*Status_Host
 	//	*Status_SegmentRange
+	//	*Status_Trunk
+	//	*Status_Link
 	Details       isStatus_Details `protobuf_oneof:"details"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -541,6 +577,24 @@ func (x *Status) GetSegmentRange() *SegmentRangeStatus {
 	return nil
 }
 
+func (x *Status) GetTrunk() *TrunkStatus {
+	if x != nil {
+		if x, ok := x.Details.(*Status_Trunk); ok {
+			return x.Trunk
+		}
+	}
+	return nil
+}
+
+func (x *Status) GetLink() *LinkStatus {
+	if x != nil {
+		if x, ok := x.Details.(*Status_Link); ok {
+			return x.Link
+		}
+	}
+	return nil
+}
+
 type isStatus_Details interface {
 	isStatus_Details()
 }
@@ -570,6 +624,16 @@ type Status_SegmentRange struct {
 	SegmentRange *SegmentRangeStatus `protobuf:"bytes,24,opt,name=segment_range,json=segmentRange,proto3,oneof"`
 }
 
+type Status_Trunk struct {
+	// For kind Trunk.
+	Trunk *TrunkStatus `protobuf:"bytes,25,opt,name=trunk,proto3,oneof"`
+}
+
+type Status_Link struct {
+	// For kind Link.
+	Link *LinkStatus `protobuf:"bytes,26,opt,name=link,proto3,oneof"`
+}
+
 func (*Status_Network) isStatus_Details() {}
 
 func (*Status_Subnet) isStatus_Details() {}
@@ -579,6 +643,10 @@ func (*Status_Port) isStatus_Details() {}
 func (*Status_Host) isStatus_Details() {}
 
 func (*Status_SegmentRange) isStatus_Details() {}
+
+func (*Status_Trunk) isStatus_Details() {}
+
+func (*Status_Link) isStatus_Details() {}
 
 // Condition is one reason for a phase.
 type Condition struct {
@@ -689,7 +757,7 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\vResourceRef\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name\"\x88\x06\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\"\xef\x06\n" +
 	"\bResource\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
@@ -706,12 +774,15 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"subnetSpec\x120\n" +
 	"\tport_spec\x18\x17 \x01(\v2\x11.weft.v1.PortSpecH\x00R\bportSpec\x120\n" +
 	"\thost_spec\x18\x18 \x01(\v2\x11.weft.v1.HostSpecH\x00R\bhostSpec\x12I\n" +
-	"\x12segment_range_spec\x18\x19 \x01(\v2\x19.weft.v1.SegmentRangeSpecH\x00R\x10segmentRangeSpec\x12'\n" +
+	"\x12segment_range_spec\x18\x19 \x01(\v2\x19.weft.v1.SegmentRangeSpecH\x00R\x10segmentRangeSpec\x123\n" +
+	"\n" +
+	"trunk_spec\x18\x1a \x01(\v2\x12.weft.v1.TrunkSpecH\x00R\ttrunkSpec\x120\n" +
+	"\tlink_spec\x18\x1b \x01(\v2\x11.weft.v1.LinkSpecH\x00R\blinkSpec\x12'\n" +
 	"\x06status\x18\x0f \x01(\v2\x0f.weft.v1.StatusR\x06status\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x06\n" +
-	"\x04spec\"\xc6\x04\n" +
+	"\x04spec\"\x9f\x05\n" +
 	"\x06Status\x12+\n" +
 	"\x05phase\x18\x01 \x01(\x0e2\x15.weft.v1.Status.PhaseR\x05phase\x122\n" +
 	"\n" +
@@ -725,7 +796,9 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\x06subnet\x18\x15 \x01(\v2\x15.weft.v1.SubnetStatusH\x00R\x06subnet\x12)\n" +
 	"\x04port\x18\x16 \x01(\v2\x13.weft.v1.PortStatusH\x00R\x04port\x12)\n" +
 	"\x04host\x18\x17 \x01(\v2\x13.weft.v1.HostStatusH\x00R\x04host\x12B\n" +
-	"\rsegment_range\x18\x18 \x01(\v2\x1b.weft.v1.SegmentRangeStatusH\x00R\fsegmentRange\"u\n" +
+	"\rsegment_range\x18\x18 \x01(\v2\x1b.weft.v1.SegmentRangeStatusH\x00R\fsegmentRange\x12,\n" +
+	"\x05trunk\x18\x19 \x01(\v2\x14.weft.v1.TrunkStatusH\x00R\x05trunk\x12)\n" +
+	"\x04link\x18\x1a \x01(\v2\x13.weft.v1.LinkStatusH\x00R\x04link\"u\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rPHASE_PENDING\x10\x01\x12\x0f\n" +
@@ -769,11 +842,15 @@ var file_weft_v1_resource_proto_goTypes = []any{
 	(*PortSpec)(nil),              // 10: weft.v1.PortSpec
 	(*HostSpec)(nil),              // 11: weft.v1.HostSpec
 	(*SegmentRangeSpec)(nil),      // 12: weft.v1.SegmentRangeSpec
-	(*NetworkStatus)(nil),         // 13: weft.v1.NetworkStatus
-	(*SubnetStatus)(nil),          // 14: weft.v1.SubnetStatus
-	(*PortStatus)(nil),            // 15: weft.v1.PortStatus
-	(*HostStatus)(nil),            // 16: weft.v1.HostStatus
-	(*SegmentRangeStatus)(nil),    // 17: weft.v1.SegmentRangeStatus
+	(*TrunkSpec)(nil),             // 13: weft.v1.TrunkSpec
+	(*LinkSpec)(nil),              // 14: weft.v1.LinkSpec
+	(*NetworkStatus)(nil),         // 15: weft.v1.NetworkStatus
+	(*SubnetStatus)(nil),          // 16: weft.v1.SubnetStatus
+	(*PortStatus)(nil),            // 17: weft.v1.PortStatus
+	(*HostStatus)(nil),            // 18: weft.v1.HostStatus
+	(*SegmentRangeStatus)(nil),    // 19: weft.v1.SegmentRangeStatus
+	(*TrunkStatus)(nil),           // 20: weft.v1.TrunkStatus
+	(*LinkStatus)(nil),            // 21: weft.v1.LinkStatus
 }
 var file_weft_v1_resource_proto_depIdxs = []int32{
 	6,  // 0: weft.v1.Resource.labels:type_name -> weft.v1.Resource.LabelsEntry
@@ -785,19 +862,23 @@ var file_weft_v1_resource_proto_depIdxs = []int32{
 	10, // 6: weft.v1.Resource.port_spec:type_name -> weft.v1.PortSpec
 	11, // 7: weft.v1.Resource.host_spec:type_name -> weft.v1.HostSpec
 	12, // 8: weft.v1.Resource.segment_range_spec:type_name -> weft.v1.SegmentRangeSpec
-	3,  // 9: weft.v1.Resource.status:type_name -> weft.v1.Status
-	0,  // 10: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
-	4,  // 11: weft.v1.Status.conditions:type_name -> weft.v1.Condition
-	13, // 12: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
-	14, // 13: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
-	15, // 14: weft.v1.Status.port:type_name -> weft.v1.PortStatus
-	16, // 15: weft.v1.Status.host:type_name -> weft.v1.HostStatus
-	17, // 16: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	13, // 9: weft.v1.Resource.trunk_spec:type_name -> weft.v1.TrunkSpec
+	14, // 10: weft.v1.Resource.link_spec:type_name -> weft.v1.LinkSpec
+	3,  // 11: weft.v1.Resource.status:type_name -> weft.v1.Status
+	0,  // 12: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
+	4,  // 13: weft.v1.Status.conditions:type_name -> weft.v1.Condition
+	15, // 14: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
+	16, // 15: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
+	17, // 16: weft.v1.Status.port:type_name -> weft.v1.PortStatus
+	18, // 17: weft.v1.Status.host:type_name -> weft.v1.HostStatus
+	19, // 18: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
+	20, // 19: weft.v1.Status.trunk:type_name -> weft.v1.TrunkStatus
+	21, // 20: weft.v1.Status.link:type_name -> weft.v1.LinkStatus
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_weft_v1_resource_proto_init() }
@@ -814,6 +895,8 @@ func file_weft_v1_resource_proto_init() {
 		(*Resource_PortSpec)(nil),
 		(*Resource_HostSpec)(nil),
 		(*Resource_SegmentRangeSpec)(nil),
+		(*Resource_TrunkSpec)(nil),
+		(*Resource_LinkSpec)(nil),
 	}
 	file_weft_v1_resource_proto_msgTypes[2].OneofWrappers = []any{
 		(*Status_Network)(nil),
@@ -821,6 +904,8 @@ func file_weft_v1_resource_proto_init() {
 		(*Status_Port)(nil),
 		(*Status_Host)(nil),
 		(*Status_SegmentRange)(nil),
+		(*Status_Trunk)(nil),
+		(*Status_Link)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

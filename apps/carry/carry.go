@@ -1,0 +1,102 @@
+package carry
+
+import (
+	"fmt"
+	"net/netip"
+
+	"github.com/weft-sdn/weft/southbound/flow"
+)
+
+// Family is how a way of carrying reaches other hosts.
+type Family int
+
+// The families.
+const (
+	// Tunnels reach one host at a time, by its tunnel address.
+	Tunnels Family = iota
+	// Wires reach every host and everything else on a physical network at once, through a patch port to its bridge.
+	Wires
+	// Paths reach one host at a time, by a label-switched path.
+	Paths
+	// Nowhere reaches no other host.
+	Nowhere
+)
+
+// Carrier is one way of carrying.
+type Carrier interface {
+	// Type is the type of the segments that it carries: "vxlan".
+	Type() string
+	// Family is how it reaches other hosts.
+	Family() Family
+	// Leave returns the actions that send a frame of a segment to a remote: a host, or for Wires the wire.
+	Leave(s Segment, to Remote) flow.Actions
+	// Arrive returns what matches the frames of a segment in table Classify, and what undoes the encapsulation.
+	Arrive(s Segment) (flow.Match, flow.Actions)
+}
+
+// Segment is what a carrier needs to know of a network's segment on one host.
+type Segment struct {
+	ID, Inner   uint32 // on the wire, as in intent.Segment
+	Transparent bool   // frames may carry VLAN tags of the ports' own
+	OFPort      uint32 // Wires and Paths: the patch port to the physical network's bridge
+}
+
+// Remote is what a carrier needs to know of where a frame goes. Wires need nothing.
+type Remote struct {
+	IP   netip.Addr // Tunnels: the host's tunnel address
+	Path Path       // Paths: how to get there
+}
+
+// Path is the beginning of a label-switched path.
+type Path struct {
+	Label  uint32       // outer (transport) label; 3 (implicit null, RFC 3032): none, the next hop is the last
+	OFPort uint32       // patch port to leave by
+	Src    flow.MACAddr // of the frame on the first link
+	Dst    flow.MACAddr
+}
+
+// All lists every way of carrying.
+var All = []Carrier{VXLAN, Geneve, GRE}
+
+// Of finds what carries segments of a type.
+func Of(segmentType string) (Carrier, error) {
+	for _, c := range All {
+		if c.Type() == segmentType {
+			return c, nil
+		}
+	}
+	return nil, fmt.Errorf("nothing carries networks of type %q", segmentType)
+}
+
+// Tunnel is a carrier with one flow-based port that serves all remote hosts: the flows set the remote address. The number
+// of ports on a host is then independent of the number of hosts, and because the OpenFlow port number is requested, not
+// assigned, no flow depends on what a restart of ovs-vswitchd does to port numbers.
+type Tunnel struct {
+	typ       string
+	Port      string // name of the interface
+	Interface string // Open vSwitch's type of the interface
+	OFPort    uint32 // requested OpenFlow port number
+}
+
+// Type implements Carrier.
+func (t Tunnel) Type() string { return t.typ }
+
+// Family implements Carrier.
+func (t Tunnel) Family() Family { return Tunnels }
+
+// Leave implements Carrier: the id is the tunnel's key.
+func (t Tunnel) Leave(s Segment, to Remote) flow.Actions {
+	return flow.Actions{flow.SetField(flow.U64(flow.TunID, uint64(s.ID))), setRemote(to.IP), flow.Output(t.OFPort)}
+}
+
+// Arrive implements Carrier.
+func (t Tunnel) Arrive(s Segment) (flow.Match, flow.Actions) {
+	return flow.Match{flow.U32(flow.InPort, t.OFPort), flow.U64(flow.TunID, uint64(s.ID))}, nil
+}
+
+func setRemote(ip netip.Addr) flow.Action {
+	if ip.Is6() {
+		return flow.SetField(flow.IP(flow.TunIPv6Dst, ip))
+	}
+	return flow.SetField(flow.IP(flow.TunDst, ip))
+}
