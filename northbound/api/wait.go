@@ -38,7 +38,7 @@ func (w *weft) Wait(ctx context.Context, req *weftv1.WaitRequest) (*weftv1.WaitR
 	case err != nil:
 		return nil, err
 	}
-	resp := &weftv1.WaitResponse{Revision: await.Revision, Hosts: hosts, Realised: realised(hosts, await)}
+	resp := &weftv1.WaitResponse{Revision: await.Revision, Hosts: hosts, Realised: w.s.reached(await.Revision) && realised(hosts, await)}
 	if !resp.GetRealised() && w.s.life.Err() != nil {
 		return nil, stopping()
 	}
@@ -86,6 +86,10 @@ func waitLimit(ctx context.Context, req *weftv1.WaitRequest) (time.Duration, err
 	}
 	return limit, nil
 }
+
+// reached tells whether a revision is one that the store has come to: one that lies ahead is realised nowhere, whatever
+// hosts there are.
+func (s *Server) reached(revision int64) bool { return revision <= s.cfg.Catalog.Revision() }
 
 // realised tells whether every host that counts has realised the revision.
 func realised(hosts []*weftv1.HostProgress, a Await) bool {

@@ -62,6 +62,19 @@ func TestWaitResult(t *testing.T) {
 	}
 }
 
+// TestWaitAhead: a revision that the store has not come to is realised nowhere, not even by no hosts.
+func TestWaitAhead(t *testing.T) {
+	r := newRig(t, options{})
+	rev := r.apply(project("red"))
+	r.ctrl.await = func(context.Context, Await) ([]*weftv1.HostProgress, error) { return nil, nil }
+	for ahead, want := range []bool{true, false} {
+		resp, err := r.weft.Wait(t.Context(), &weftv1.WaitRequest{Revision: rev + int64(ahead)})
+		if err != nil || resp.GetRealised() != want {
+			t.Errorf("%d ahead: %v, %v", ahead, resp, err)
+		}
+	}
+}
+
 // TestWaitTime: how long a wait waits, and that the end of it is no error.
 func TestWaitTime(t *testing.T) {
 	r := newRig(t, options{})
