@@ -16,12 +16,8 @@ import (
 )
 
 const (
-	arpRequest, arpReply           = 1, 2
-	solicitation, advertisement    = 135, 136
-	targetLinkLayerAddress         = 2          // RFC 4861, section 4.6.1
-	solicitedOverride              = 0x60000000 // RFC 4861, section 4.4: flags S and O
-	ndHopLimit                     = 255        // RFC 4861, section 7.1
-	prioAnswer, prioProbe, prioOwn = 100, 110, 120
+	arpRequest, solicitation = 1, 135
+	prioProbe, prioOwn       = pipeline.PrioAnswer + 10, pipeline.PrioAnswer + 20
 )
 
 type app struct{ *intent.Tables }
@@ -63,42 +59,7 @@ func (a app) answer(r *table.Reader, p intent.Port, out *compile.Out) {
 		}
 		out.Flow(b.Host, pipeline.Resolve, prioOwn, own, flow.Actions{flow.Goto(pipeline.L2)})
 		for _, host := range a.SitesOf.List(r, p.Network) {
-			if ip.Is4() {
-				answerARP(out, host, net, p.MAC, ip)
-			} else {
-				answerND(out, host, net, p.MAC, ip)
-			}
+			pipeline.Answer(out, host, net, pipeline.Station{MAC: p.MAC, IP: ip})
 		}
 	}
-}
-
-func answerARP(out *compile.Out, host string, net flow.Field, mac flow.MACAddr, ip netip.Addr) {
-	out.Flow(host, pipeline.Resolve, prioAnswer,
-		flow.Match{net, flow.U32(flow.ARPOp, arpRequest), flow.IP(flow.ARPTPA, ip)},
-		flow.Actions{
-			flow.Move(flow.Whole(flow.EthSrc), flow.Whole(flow.EthDst)), flow.SetField(flow.MAC(flow.EthSrc, mac)),
-			flow.SetField(flow.U32(flow.ARPOp, arpReply)),
-			flow.Move(flow.Whole(flow.ARPSHA), flow.Whole(flow.ARPTHA)), flow.SetField(flow.MAC(flow.ARPSHA, mac)),
-			flow.Move(flow.Whole(flow.ARPSPA), flow.Whole(flow.ARPTPA)), flow.SetField(flow.IP(flow.ARPSPA, ip)),
-			flow.InPortOutput(),
-		})
-}
-
-// answerND takes two tables: Open vSwitch lets the target link-layer address be written only where the match says that the
-// message is an advertisement.
-func answerND(out *compile.Out, host string, net flow.Field, mac flow.MACAddr, ip netip.Addr) {
-	out.Flow(host, pipeline.Resolve, prioAnswer,
-		flow.Match{net, flow.U32(flow.ICMPv6Type, solicitation), flow.U32(flow.ICMPv6Code, 0), flow.IP(flow.NDTarget, ip)},
-		flow.Actions{
-			flow.Move(flow.Whole(flow.EthSrc), flow.Whole(flow.EthDst)), flow.SetField(flow.MAC(flow.EthSrc, mac)),
-			flow.Move(flow.Whole(flow.IPv6Src), flow.Whole(flow.IPv6Dst)), flow.SetField(flow.IP(flow.IPv6Src, ip)),
-			flow.SetField(flow.U32(flow.IPTTL, ndHopLimit)),
-			flow.SetField(flow.U32(flow.NDOptionsType, targetLinkLayerAddress)),
-			flow.SetField(flow.U32(flow.NDReserved, solicitedOverride)),
-			flow.SetField(flow.U32(flow.ICMPv6Type, advertisement)),
-			flow.Goto(pipeline.ResolveND),
-		})
-	out.Flow(host, pipeline.ResolveND, prioAnswer,
-		flow.Match{net, flow.U32(flow.ICMPv6Type, advertisement), flow.U32(flow.ICMPv6Code, 0), flow.IP(flow.NDTarget, ip)},
-		flow.Actions{flow.SetField(flow.MAC(flow.NDTLL, mac)), flow.InPortOutput()})
 }
