@@ -59,6 +59,8 @@ type shared struct {
 	Client *client.Client
 	opts   Options
 
+	physicals []*Physical
+
 	mu      sync.Mutex
 	members map[string][]*netlab.Endpoint // by network
 }

@@ -18,6 +18,7 @@ type Tenant struct {
 	Project string
 	Network string // default: web; ports of another network are called after it: db-vm1 …
 	Type    string // of the network; default: the server's
+	Spec    string // more of the network's spec: "physicalNetwork: physnet1, segmentationId: 100"
 	VMs     int
 }
 
@@ -39,7 +40,11 @@ func (t Tenant) port(n int) string {
 // YAML is the tenant's manifest.
 func (t Tenant) YAML() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "kind: Network\nproject: %s\nname: %s\nspec: {type: %q}\n", t.Project, t.network(), t.Type)
+	more := t.Spec
+	if more != "" {
+		more = ", " + more
+	}
+	fmt.Fprintf(&b, "kind: Network\nproject: %s\nname: %s\nspec: {type: %q%s}\n", t.Project, t.network(), t.Type, more)
 	subnet := "---\nkind: Subnet\nproject: %s\nname: %s-%s\nspec: {network: %[2]s, cidr: %[4]q}\n"
 	fmt.Fprintf(&b, subnet, t.Project, t.network(), "v4", "10.0.0.0/24")
 	fmt.Fprintf(&b, subnet, t.Project, t.network(), "v6", "fd00:10::/64")

@@ -321,14 +321,17 @@ func (c *Capture) ExpectNone(what string, match func(gopacket.Packet) bool) erro
 }
 
 // WritePcap saves what was captured so far for Wireshark.
-func (c *Capture) WritePcap(path string) error {
+func (c *Capture) WritePcap(path string) error { return WritePcap(path, c.Packets()) }
+
+// WritePcap saves packets for Wireshark.
+func WritePcap(path string, packets []Packet) error {
 	f, err := os.Create(path)
 	if err != nil {
 		return err
 	}
 	w := pcapgo.NewWriter(f)
 	err = w.WriteFileHeader(snapLen, layers.LinkTypeEthernet)
-	for _, p := range c.Packets() {
+	for _, p := range packets {
 		err = errors.Join(err, w.WritePacket(gopacket.CaptureInfo{Timestamp: p.Time, CaptureLength: len(p.Data), Length: len(p.Data)}, p.Data))
 	}
 	return errors.Join(err, f.Close())

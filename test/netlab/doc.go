@@ -1,13 +1,15 @@
 // Package netlab makes hosts and endpoints on one machine: every host is a network namespace with its own ovsdb-server
 // and ovs-vswitchd, every endpoint is a namespace with one veth whose other end the host's switch may be given.
 //
-// A lab has four kinds of namespaces, all called wl<id>-<name>:
+// A lab has five kinds of namespaces, all called wl<id>-<name>:
 //
 //	core         two Linux bridges: "underlay" joins the hosts' tunnel interfaces (MTU 2000), "mgmt" their control path
 //	controller   where the controller runs, 10.99.0.100 and fd99::100 (Lab.Controller, Lab.Listen, Lab.Dial)
 //	a host       10.99.0.N and fd99::N on br-phys (tunnels); the controller is reached through mgmt0, not through br-phys,
 //	             so a dead ovs-vswitchd does not take the OVSDB session of its host with it
 //	an endpoint  eth0, with the addresses that it was given
+//	a switch     an Open vSwitch that belongs to no host: a rack's switch, or one that the controller drives (Lab.AddSwitch),
+//	             joined to other bridges by Lab.Wire
 //
 // Because everything is in namespaces, every lab uses the same addresses, and any number of labs runs side by side.
 //

@@ -92,7 +92,7 @@ func Check() error {
 // Warnings collects what the daemons of the hosts logged at level WARN and above, the last 20 lines of each.
 func (l *Lab) Warnings() string {
 	var b strings.Builder
-	for _, h := range l.Hosts() {
+	for _, h := range l.machines(all) {
 		for _, f := range []string{"ovsdb-server.log", "ovs-vswitchd.log"} {
 			text, err := os.ReadFile(filepath.Join(h.dir, f))
 			if err != nil {

@@ -35,6 +35,7 @@ type HostOptions struct {
 	// Dummy makes every interface a made-up one that carries no packets (ovs-vswitchd --enable-dummy=override), so that a
 	// host can have thousands. See PlugDummy.
 	Dummy bool `json:"dummy,omitempty"`
+	Kind  Kind `json:"kind,omitempty"`
 }
 
 // HostSpec is a named host.
@@ -74,7 +75,11 @@ func (l *Lab) reserveHost(name string, o HostOptions) (*Host, error) {
 		return nil, fmt.Errorf("host %s: a lab has at most %d hosts", name, maxHosts)
 	}
 	wanted, _ := strconv.Atoi(name[len(strings.TrimRight(name, "0123456789")):])
-	if wanted < 1 || wanted > maxHosts+1 || used[wanted] {
+	switch {
+	case o.Kind == KindSwitch: // from the other end, so that the numbers of hosts stay what their names say
+		for wanted = maxHosts + 1; used[wanted]; wanted-- {
+		}
+	case wanted < 1 || wanted > maxHosts+1 || used[wanted]:
 		for wanted = 1; used[wanted]; wanted++ {
 		}
 	}
@@ -117,8 +122,10 @@ func (h *Host) startAll() error {
 
 // wire connects the host to the underlay and to the controller.
 func (h *Host) wire() error {
-	if err := h.lab.connect(h.Namespace, underlayLink, h.name, underlay); err != nil {
-		return err
+	if h.opts.Kind == KindHost {
+		if err := h.lab.connect(h.Namespace, underlayLink, h.name, underlay); err != nil {
+			return err
+		}
 	}
 	if err := h.lab.connect(h.Namespace, mgmtLink, h.name, mgmt); err != nil {
 		return err
@@ -146,6 +153,10 @@ func (h *Host) firstConfig() []string {
 		"external_ids:hostname=" + quote(defaulted(o.Hostname, h.name)),
 		"external_ids:weft-datapath-type=" + quote(defaulted(o.DatapathType, "netdev")),
 	}
+	if o.Kind == KindSwitch {
+		return append(args, "--", "add-br", SwitchBridge,
+			"--", "set", "Bridge", SwitchBridge, "datapath_type=netdev", "fail_mode=standalone")
+	}
 	if o.EncapIP != "none" {
 		args = append(args, "external_ids:weft-encap-ip="+quote(defaulted(o.EncapIP, h.TunnelIP().String())))
 	}
@@ -168,6 +179,9 @@ func (h *Host) firstConfig() []string {
 // addressTunnel gives the tunnel addresses to br-phys, which a starting ovs-vswitchd has made anew.
 func (h *Host) addressTunnel() error {
 	link := physBridge
+	if h.opts.Kind == KindSwitch {
+		return nil
+	}
 	if h.opts.Dummy {
 		link = underlayLink
 	} else if err := h.setUp(link); err != nil {

@@ -226,12 +226,20 @@ func (l *Lab) DialContext(ctx context.Context, network, addr string) (net.Conn, 
 	return l.ctl.DialContext(ctx, network, addr)
 }
 
-// Hosts lists the hosts in the order in which they were added.
+// Hosts lists the hosts in the order in which they were added; bare switches are not among them.
 func (l *Lab) Hosts() []*Host {
+	return l.machines(func(h *Host) bool { return h.opts.Kind == KindHost })
+}
+
+// machines lists the hosts and bare switches for which want is true.
+func (l *Lab) machines(want func(*Host) bool) []*Host {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return slices.Clone(l.hosts)
+	return slices.DeleteFunc(slices.Clone(l.hosts), func(h *Host) bool { return !want(h) })
 }
+
+// all is what machines is given to list every machine.
+func all(*Host) bool { return true }
 
 // Endpoints lists the endpoints in the order in which they were added.
 func (l *Lab) Endpoints() []*Endpoint {
@@ -240,7 +248,7 @@ func (l *Lab) Endpoints() []*Endpoint {
 	return slices.Clone(l.endpoints)
 }
 
-// Host finds a host by name.
+// Host finds a host or bare switch by name.
 func (l *Lab) Host(name string) (*Host, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -349,7 +357,7 @@ func (l *Lab) removeAll() error {
 		if err := killAll(names, l.conf.Dir); err != nil {
 			return err
 		}
-		for _, h := range l.Hosts() {
+		for _, h := range l.machines(all) {
 			if err := os.RemoveAll(h.dir); err != nil {
 				return err
 			}

@@ -102,6 +102,11 @@ func (n *Namespace) join(name, bridge string) error {
 	})
 }
 
+// removeLink removes a link of the namespace, and with a veth its other end.
+func (n *Namespace) removeLink(name string) error {
+	return n.onLink(name, func(h *netlink.Handle, l netlink.Link) error { return h.LinkDel(l) })
+}
+
 // addAddress gives a link an address that is usable at once; one that it has already is left alone.
 func (n *Namespace) addAddress(link string, p netip.Prefix) error {
 	return n.onLink(link, func(h *netlink.Handle, l netlink.Link) error {

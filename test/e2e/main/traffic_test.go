@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"testing"
-	"time"
 
 	"github.com/gopacket/gopacket"
 
@@ -43,8 +42,8 @@ func TestTraffic(t *testing.T) {
 	for _, carrier := range carriers() {
 		mine := vms[carrier.name][0]
 		c.Run(carrier.name, func(c *e2e.Cloud) {
-			c.Run("reach", func(c *e2e.Cloud) { reach(c, mine) })
-			c.Run("full size", func(c *e2e.Cloud) { fullSize(c, carrier.tenants[0].Project, mine) })
+			c.Run("reach", func(c *e2e.Cloud) { c.Talk(mine) })
+			c.Run("full size", func(c *e2e.Cloud) { c.FullSize(carrier.tenants[0].Project+"/web", mine[0], mine[1]) })
 			c.Run("members only", func(c *e2e.Cloud) { membersOnly(c, mine) })
 			c.Run("answers", func(c *e2e.Cloud) { answers(c, mine) })
 			c.Run("on the wire", func(c *e2e.Cloud) { onTheWire(c, carrier, mine) })
@@ -62,53 +61,6 @@ func TestTraffic(t *testing.T) {
 		}
 		c.Reach(probes...)
 	})
-}
-
-// reach pings, connects and sends datagrams between all pairs, with both IP versions.
-func reach(c *e2e.Cloud, vms []*netlab.Endpoint) {
-	var probes []netlab.Probe
-	for _, p := range netlab.AllPairs(vms, all(netlab.Reaches)) {
-		for _, addr := range []bool{false, true} {
-			p.Addr = p.To.IPv4()
-			if addr {
-				p.Addr = p.To.IPv6()
-			}
-			probes = append(probes, p)
-		}
-	}
-	for _, to := range vms[1:] {
-		probes = append(probes, netlab.Probe{From: vms[0], To: to, Protocol: netlab.TCP, Port: 80},
-			netlab.Probe{From: to, To: vms[0], Addr: vms[0].IPv6(), Protocol: netlab.TCP, Port: 80})
-	}
-	c.Reach(probes...)
-	for _, to := range vms[1:] {
-		tcp, udp := netlab.Must(to.ServeTCP(":5001"))(c.T), netlab.Must(to.ServeUDP(":5001"))(c.T)
-		for _, ip := range []string{to.IPv4().String(), to.IPv6().String()} {
-			dst := net.JoinHostPort(ip, "5001")
-			if who, err := vms[0].TCP(dst, 1<<20, 20*time.Second); err != nil || who != to.Name() {
-				c.T.Errorf("1 MiB over TCP: answered by %q, %v", who, err)
-			}
-			if who, err := vms[0].UDP(dst, 1400, 5*time.Second); err != nil || who != to.Name() {
-				c.T.Errorf("1400 bytes over UDP: answered by %q, %v", who, err)
-			}
-		}
-		c.Do(tcp.Close(), udp.Close())
-	}
-}
-
-// fullSize sends the largest packets that the network says it carries, which need not be cut.
-func fullSize(c *e2e.Cloud, project string, vms []*netlab.Endpoint) {
-	mtu := int(c.Get("network/" + project + "/web").GetStatus().GetNetwork().GetMtu())
-	for dst, size := range map[string]int{vms[1].IPv4().String(): mtu - 28, vms[1].IPv6().String(): mtu - 48} {
-		cut := netlab.Must(vms[1].Capture("(ip[6:2] & 0x3fff != 0) or (ip6[6] = 44)"))(c.T)
-		r, err := vms[0].Ping(dst, netlab.PingOptions{Size: size})
-		if err != nil || r.Lost() > 0 {
-			c.T.Errorf("%d bytes of ICMP payload to %s: %v, %v", size, dst, r, err)
-		}
-		if err := cut.ExpectNone("a fragment", func(gopacket.Packet) bool { return true }); err != nil {
-			c.T.Error(err)
-		}
-	}
 }
 
 // membersOnly sends what goes to many, and what goes to one, and sees who gets it.
@@ -224,9 +176,9 @@ func TestUnderlayIPv6(t *testing.T) {
 		c.Run(carrier.name, func(c *e2e.Cloud) {
 			h := c.Host("h1")
 			wire := netlab.Must(h.Capture(h.Underlay(), "ip"))(c.T)
-			reach(c, vms)
+			c.Talk(vms)
 			membersOnly(c, vms)
-			fullSize(c, carrier.name, vms)
+			c.FullSize(carrier.name+"/web", vms[0], vms[1])
 			if err := wire.ExpectNone("an IPv4 packet on the underlay", func(gopacket.Packet) bool { return true }); err != nil {
 				c.T.Error(err)
 			}

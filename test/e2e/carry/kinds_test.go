@@ -1,0 +1,82 @@
+package carry_test
+
+import (
+	"fmt"
+	"strings"
+
+	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
+	"github.com/weft-sdn/weft/test/e2e"
+)
+
+// kind is a type of network, and how its frames look between hosts.
+type kind struct {
+	typ   string
+	specs [2]string // of two networks of the type, beside the type
+	wire  string    // the physical network where its frames are; empty: the underlay
+	// layers are what tshark sees before the endpoint's own packet, the outer Ethernet header first.
+	layers string
+	// fields are what tshark must say of each frame of a network; several values of one field, outermost first, are parted by |.
+	fields func(n *weftv1.NetworkStatus) map[string]string
+	// entropy is the field in which the frames of different conversations differ, so that a network of several paths spreads
+	// them; empty: there is none.
+	entropy string
+}
+
+// tenants are the two tenants of a kind. All have the same addresses and MACs.
+func (k kind) tenants() [2]e2e.Tenant {
+	return [2]e2e.Tenant{
+		{Project: "red-" + k.typ, Type: k.typ, Spec: k.specs[0], VMs: 3},
+		{Project: "blue-" + k.typ, Type: k.typ, Spec: k.specs[1], VMs: 2},
+	}
+}
+
+// names are the fields that are looked at.
+func (k kind) names() []string {
+	var names []string
+	for name := range k.fields(&weftv1.NetworkStatus{}) {
+		names = append(names, name)
+	}
+	if k.entropy != "" {
+		names = append(names, k.entropy)
+	}
+	return names
+}
+
+// check compares a frame of a network with what it must be.
+func (k kind) check(n *weftv1.NetworkStatus, d e2e.Dissected) error {
+	if !strings.HasPrefix(d.Layers(), k.layers+":") {
+		return fmt.Errorf("the frame is %s, want %s:…", d.Layers(), k.layers)
+	}
+	for name, want := range k.fields(n) {
+		// What the endpoints' own packets have of the field comes behind what carries them, and layers says how much that is.
+		got := d[name]
+		if got = got[:min(len(got), 1+strings.Count(want, "|"))]; strings.Join(got, "|") != want {
+			return fmt.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+	return nil
+}
+
+// kinds are all types of networks that reach from host to host.
+func kinds() []kind {
+	return []kind{
+		{
+			typ: "vxlan", layers: "eth:ethertype:ip:udp:vxlan:eth", entropy: "udp.srcport",
+			fields: func(n *weftv1.NetworkStatus) map[string]string {
+				return map[string]string{"vxlan.vni": fmt.Sprint(n.GetSegmentationId()), "udp.dstport": "4789", "vxlan.flags": "0x0800"}
+			},
+		},
+		{
+			typ: "geneve", layers: "eth:ethertype:ip:udp:geneve:eth", entropy: "udp.srcport",
+			fields: func(n *weftv1.NetworkStatus) map[string]string {
+				return map[string]string{"geneve.vni": fmt.Sprintf("0x%06x", n.GetSegmentationId()), "udp.dstport": "6081", "geneve.proto_type": "0x6558"}
+			},
+		},
+		{
+			typ: "gre", layers: "eth:ethertype:ip:gre:eth",
+			fields: func(n *weftv1.NetworkStatus) map[string]string {
+				return map[string]string{"gre.key": fmt.Sprintf("0x%08x", n.GetSegmentationId()), "gre.proto": "0x6558"}
+			},
+		},
+	}
+}
