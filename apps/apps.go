@@ -7,6 +7,7 @@ import (
 	"github.com/weft-sdn/weft/apps/binding"
 	"github.com/weft-sdn/weft/apps/l2"
 	"github.com/weft-sdn/weft/apps/portsecurity"
+	"github.com/weft-sdn/weft/apps/route"
 	"github.com/weft-sdn/weft/apps/tunnel"
 	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/intent"
@@ -22,5 +23,6 @@ func All(t *intent.Tables) []compile.App {
 		portsecurity.New(t), // 4
 		tunnel.New(t),       // 5
 		l2.New(t),           // 6
+		route.New(t),        // 14
 	}
 }

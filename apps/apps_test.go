@@ -102,12 +102,54 @@ func apply(t *intent.Tables, e edit) {
 		t.Interfaces.Put(intent.Interface{Key: iface, IfaceID: id, OFPort: uint32(e.Port*40 + e.Alt), Seq: uint64(e.Host*4 + e.Alt)})
 	case "unplug":
 		t.Interfaces.Delete(iface)
+	case "router":
+		t.Routers.Put(intent.Router{Key: routerKey, Tag: 100, MAC: flow.MACAddr{0xfa, 0x16, 0x3e, 1, 0, byte(e.Alt)}, Up: e.Flag})
+	case "no router":
+		t.Routers.Delete(routerKey)
+	case "interface":
+		for _, i := range routerInterfaces(e.Net, e.Alt) {
+			t.RouterInterfaces.Put(i)
+		}
+	case "no interface":
+		for _, i := range routerInterfaces(e.Net, e.Alt) {
+			t.RouterInterfaces.Delete(i.Key)
+		}
+	case "route":
+		t.Routes.Put(route(e))
+	case "no route":
+		t.Routes.Delete(route(e).Key)
 	}
+}
+
+var routerKey = intent.Key{Kind: intent.KindRouter, Project: "red", Name: "r1"}
+
+// routerInterfaces are those of a network: its IPv4 and IPv6 subnets.
+func routerInterfaces(net, alt int) []intent.RouterInterface {
+	var all []intent.RouterInterface
+	for family, prefix := range []string{fmt.Sprintf("10.0.%d.0/24", alt), fmt.Sprintf("fd00::%d:0/112", alt)} {
+		p := netip.MustParsePrefix(prefix)
+		subnet := intent.Key{Kind: intent.KindSubnet, Project: "red", Name: fmt.Sprintf("net%d-%d", net, family)}
+		all = append(all, intent.RouterInterface{Key: intent.InterfaceOf{Router: routerKey, Subnet: subnet}, Network: netKey(net), Prefix: p, IP: p.Addr().Next()})
+	}
+	return all
+}
+
+// route leads to as many next hops as its host number says.
+func route(e edit) intent.Route {
+	row := intent.Route{Key: intent.RouteKey{Router: routerKey, Destination: netip.MustParsePrefix(fmt.Sprintf("10.%d.0.0/16", 9+e.Net))}}
+	if e.Host == 0 {
+		row.Type = intent.Blackhole
+	}
+	for i := range e.Host {
+		row.Hops = append(row.Hops, intent.NextHop{IP: netip.AddrFrom4([4]byte{10, 0, byte(e.Alt), byte(10 + i)}), Weight: 1 + i})
+	}
+	return row
 }
 
 func drawEdit(t *rapid.T) edit {
 	return edit{
-		Op:   rapid.SampledFrom([]string{"network", "port", "host", "plug", "plug", "port", "host", "network", "no network", "no port", "no host", "unplug"}).Draw(t, "op"),
+		Op: rapid.SampledFrom([]string{"network", "port", "host", "plug", "plug", "port", "host", "network", "no network", "no port", "no host", "unplug",
+			"router", "router", "no router", "interface", "interface", "no interface", "route", "no route"}).Draw(t, "op"),
 		Net:  rapid.IntRange(0, 2).Draw(t, "net"),
 		Port: rapid.IntRange(0, 4).Draw(t, "port"),
 		Host: rapid.IntRange(0, 2).Draw(t, "host"),
@@ -164,7 +206,7 @@ func TestOnlyWhatReadsTheChangeRuns(t *testing.T) {
 	}{
 		{"a new MAC address of one port", edit{Op: "port", Port: 0, Net: 0, Flag: true, Alt: 1}, []string{
 			"arp.answer(port/red/vm0)", "binding.bind(port/red/vm0)", "l2.attach(port/red/vm0)", "l2.forward(port/red/vm0)",
-			"portsecurity.protect(port/red/vm0)",
+			"portsecurity.protect(port/red/vm0)", "route.neighbour(port/red/vm0)",
 		}},
 		{"an interface that belongs to no port", edit{Op: "plug", Port: 9, Host: 0, Alt: 1}, []string{}},
 		{"the same row again", edit{Op: "port", Port: 0, Net: 0, Flag: true}, []string{}},

@@ -108,6 +108,9 @@ func (w *world) replace(resources []*weftv1.Resource, revision int64) {
 	for p := range w.tables.Ports.Scan() {
 		w.dropUnless(seen, p.Key)
 	}
+	for router := range w.tables.Routers.Scan() {
+		w.dropUnless(seen, router.Key)
+	}
 	for name, h := range w.hosts {
 		if h.spec != nil {
 			w.dropUnless(seen, intent.Key{Kind: intent.KindHost, Name: name})
@@ -141,6 +144,8 @@ func (w *world) put(res *weftv1.Resource) {
 		if row, err = intent.PortRow(res); err == nil {
 			w.tables.Ports.Put(row)
 		}
+	case intent.KindRouter:
+		err = w.putRouter(res)
 	case intent.KindHost:
 		spec := res.GetHostSpec()
 		if spec == nil {
@@ -172,6 +177,8 @@ func (w *world) drop(key intent.Key) {
 		w.segments(key, nil)
 	case intent.KindPort:
 		w.tables.Ports.Delete(key)
+	case intent.KindRouter:
+		w.dropRouter(key)
 	case intent.KindHost:
 		for k := range w.host(key.Name).plugged {
 			w.unplug(k)

@@ -71,7 +71,7 @@ func (a app) forward(r *table.Reader, p intent.Port, out *compile.Out) {
 	if !ok {
 		return
 	}
-	for _, host := range a.SitesOf.List(r, p.Network) { // distinct hosts, not ports
+	for _, host := range a.ReachOf.List(r, p.Network) { // distinct hosts, not ports
 		if host == b.Host {
 			out.Flow(host, pipeline.L2, 100,
 				flow.Match{pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthDst, p.MAC)},

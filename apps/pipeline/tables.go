@@ -14,6 +14,11 @@ const (
 	PortSecurityND = 12
 	Resolve        = 20
 	ResolveND      = 22
+	RouterIn       = 24
+	RouterLocal    = 26
+	Route          = 28
+	RouteHop       = 30
+	Neighbour      = 32
 	L2             = 40
 	Flood          = 44
 	FloodLocal     = 46
@@ -73,16 +78,58 @@ var Tables = []Table{
 		Doc:   "Answers ARP requests and neighbour solicitations for the addresses of bound ports, so that they need not be flooded.",
 		Match: fields(flow.InPort, flow.Reg0, flow.EthSrc, flow.EthDst, flow.IPv6Src, arpFields, ndFields),
 		Set:   fields(flow.EthSrc, flow.EthDst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ARPOp, flow.ARPSPA, flow.ARPTPA, flow.ARPSHA, flow.ARPTHA, flow.NDReserved, flow.NDOptionsType, flow.ICMPv6Type),
-		Next:  []uint8{ResolveND, L2},
-		Miss:  Miss{Goto: L2},
-		Apps:  []string{"arp", "base"},
+		Next:  []uint8{ResolveND, RouterIn, L2},
+		Miss:  Miss{Goto: RouterIn},
+		Apps:  []string{"arp", "base", "route"},
 	},
 	{
 		ID: ResolveND, Name: "resolve_nd",
 		Doc:   "Second half of a neighbour advertisement: the target link-layer address can be written only once the type is 136.",
 		Match: fields(flow.Reg0, ndFields),
 		Set:   fields(flow.NDTLL),
-		Apps:  []string{"arp"},
+		Apps:  []string{"arp", "route"},
+	},
+	{
+		ID: RouterIn, Name: "router_in",
+		Doc:   "Takes frames with a router's MAC address out of their network and to that router.",
+		Match: fields(flow.Reg0, flow.EthDst),
+		Set:   fields(flow.Reg5),
+		Next:  []uint8{RouterLocal, L2},
+		Miss:  Miss{Goto: L2},
+		Apps:  []string{"base", "route"},
+	},
+	{
+		ID: RouterLocal, Name: "router_local",
+		Doc:   "Answers what is meant for the router itself, and drops what no router forwards.",
+		Match: fields(flow.Reg5, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ICMPv4Type, flow.ICMPv4Code, flow.ICMPv6Type, flow.ICMPv6Code),
+		Set:   fields(flow.EthSrc, flow.EthDst, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ICMPv4Type, flow.ICMPv6Type),
+		Next:  []uint8{Route},
+		Miss:  Miss{Goto: Route},
+		Apps:  []string{"base", "route"},
+	},
+	{
+		ID: Route, Name: "route",
+		Doc:   "Finds the longest prefix that holds the destination: the network to leave by, and the next hop.",
+		Match: fields(flow.Reg5, flow.IPv4Dst, flow.IPv6Dst, flow.IPFrag),
+		Set:   fields(flow.Reg0, flow.Reg6, flow.Reg7, flow.XXReg2, flow.EthSrc),
+		Next:  []uint8{RouteHop, Neighbour},
+		Apps:  []string{"route"},
+	},
+	{
+		ID: RouteHop, Name: "route_hop",
+		Doc:   "Of a route with several next hops, takes the one whose slot the frame's flow has.",
+		Match: fields(flow.Reg5, flow.Reg7, flow.IPv4Dst, flow.IPv6Dst),
+		Set:   fields(flow.Reg0, flow.Reg6, flow.XXReg2, flow.EthSrc),
+		Next:  []uint8{Neighbour},
+		Apps:  []string{"route"},
+	},
+	{
+		ID: Neighbour, Name: "neighbour",
+		Doc:   "Finds the MAC address of the next hop.",
+		Match: fields(flow.Reg0, flow.Reg6, flow.XXReg2),
+		Set:   fields(flow.EthDst),
+		Next:  []uint8{L2},
+		Apps:  []string{"route"},
 	},
 	{
 		ID: L2, Name: "l2",

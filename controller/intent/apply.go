@@ -95,7 +95,7 @@ func (t *txn) apply(drafts []*draft) []*draft {
 		apply func([]*draft)
 	}{
 		{KindProject, t.applyProjects}, {KindSegmentRange, t.applyRanges}, {KindHost, t.applyHosts},
-		{KindNetwork, t.applyNetworks}, {KindSubnet, t.applySubnets}, {KindPort, t.applyPorts},
+		{KindNetwork, t.applyNetworks}, {KindSubnet, t.applySubnets}, {KindRouter, t.applyRouters}, {KindPort, t.applyPorts},
 	} {
 		byKind[step.kind] = slices.DeleteFunc(byKind[step.kind], t.settled)
 		step.apply(byKind[step.kind])

@@ -198,6 +198,11 @@ func (t *txn) foreign(network Key) []Key {
 			users = append(users, b.subnet)
 		}
 	}
+	for _, holder := range n.macs {
+		if holder.Kind == KindRouter && holder.Project != network.Project {
+			users = append(users, holder)
+		}
+	}
 	slices.SortFunc(users, Key.Compare)
 	return users
 }

@@ -27,6 +27,7 @@ func (t *txn) applySubnets(drafts []*draft) {
 func (t *txn) checkSubnetUpdate(d *draft, old *subnetFacts) {
 	t.immutable(d, "spec.network", old.network.relative(d.key.Project), d.network.relative(d.key.Project))
 	t.immutable(d, "spec.cidr", old.block.String(), d.subnet.block.String())
+	t.keepRouters(d, old)
 }
 
 // checkGateways refuses gateways that ports have. It comes after the ports of the request, which may have let go of one.
@@ -34,7 +35,7 @@ func (t *txn) checkGateways(drafts []*draft) {
 	for _, d := range drafts {
 		gateway := d.subnet.gateway
 		if s := t.subnets[d.key]; !d.bad && s != nil && gateway.IsValid() {
-			if holder, taken := s.ips[gateway]; taken {
+			if holder, taken := s.ips[gateway]; taken && holder.Kind != KindRouter {
 				t.refuse(d, "spec.gatewayIp", ReasonConflict, "%s is in use by %s", gateway, holder)
 			}
 		}

@@ -26,6 +26,8 @@ type draft struct {
 	ips     []wantedIP
 	tunnel  netip.Addr
 
+	interfaces []wantedInterface // of a router
+
 	old     *record // nil: it is new
 	same    bool    // nothing about it is to be changed
 	bad     bool    // something was refused
@@ -179,6 +181,8 @@ func specOf(res *weftv1.Resource) proto.Message {
 		return s.HostSpec
 	case *weftv1.Resource_SegmentRangeSpec:
 		return s.SegmentRangeSpec
+	case *weftv1.Resource_RouterSpec:
+		return s.RouterSpec
 	}
 	return res.GetProjectSpec()
 }

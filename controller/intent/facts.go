@@ -84,6 +84,8 @@ func factsOf(key Key, res *weftv1.Resource) (any, error) {
 		return subnetFactsOf(key, res)
 	case KindPort:
 		return portFactsOf(key, res)
+	case KindRouter:
+		return routerFactsOf(key, res)
 	case KindSegmentRange:
 		s := res.GetSegmentRangeSpec()
 		return &rangeFacts{s.GetNetworkType(), alloc.Range[alloc.ID]{First: alloc.ID(s.GetMinimum()), Last: alloc.ID(s.GetMaximum())}}, nil

@@ -21,15 +21,18 @@ const (
 	KindPort         Kind = "Port"
 	KindHost         Kind = "Host"
 	KindSegmentRange Kind = "SegmentRange"
+	KindRouter       Kind = "Router"
 )
 
 // Kinds returns all kinds, in the order of List.
 func Kinds() []Kind {
-	return []Kind{KindHost, KindNetwork, KindPort, KindProject, KindSegmentRange, KindSubnet}
+	return []Kind{KindHost, KindNetwork, KindPort, KindProject, KindRouter, KindSegmentRange, KindSubnet}
 }
 
 // Owned tells whether resources of the kind belong to a project.
-func (k Kind) Owned() bool { return k == KindNetwork || k == KindSubnet || k == KindPort }
+func (k Kind) Owned() bool {
+	return k == KindNetwork || k == KindSubnet || k == KindPort || k == KindRouter
+}
 
 // lower returns the kind as keys have it.
 func (k Kind) lower() string {
@@ -46,6 +49,8 @@ func (k Kind) lower() string {
 		return "host"
 	case KindSegmentRange:
 		return "segmentrange"
+	case KindRouter:
+		return "router"
 	}
 	return strings.ToLower(string(k))
 }
@@ -126,6 +131,8 @@ func specKind(res *weftv1.Resource) Kind {
 		return KindHost
 	case *weftv1.Resource_SegmentRangeSpec:
 		return KindSegmentRange
+	case *weftv1.Resource_RouterSpec:
+		return KindRouter
 	}
 	return ""
 }

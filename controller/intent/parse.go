@@ -27,6 +27,8 @@ func (t *txn) parseSpec(d *draft) {
 		t.parsePort(d, d.given.GetPortSpec())
 	case KindHost:
 		t.parseHost(d, d.given.GetHostSpec())
+	case KindRouter:
+		t.parseRouter(d, d.given.GetRouterSpec())
 	case KindSegmentRange:
 		t.parseRange(d, d.given.GetSegmentRangeSpec())
 	}

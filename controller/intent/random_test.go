@@ -105,6 +105,11 @@ func anyResource(t *rapid.T) string {
 		}
 		spec = network + pick("", "", `mac_address:"fa:16:3e:00:00:01" `, `mac_address:"fa:16:3e:00:00:02" `) + ip() + ip() +
 			pick("", "", "no_fixed_ips:true ") + pick("", "port_security_enabled:true ")
+	case KindRouter:
+		subnet := func() string {
+			return pick("", `interfaces:{subnet:"a"} `, `interfaces:{subnet:"b"} `, `interfaces:{subnet:"red/c" ip:"10.0.0.6"} `, `interfaces:{subnet:"blue/a" ip:"10.0.0.4"} `)
+		}
+		spec = subnet() + subnet() + pick("", `routes:{destination:"10.9.0.0/16" next_hops:{ip:"10.0.0.2"}} `, `routes:{destination:"::/0" type:"reject"} `)
 	case KindHost:
 		spec = pick("", `tunnel_ip:"10.9.0.1" `, `tunnel_ip:"10.9.0.2" `)
 	case KindSegmentRange:
@@ -155,6 +160,19 @@ func mustBeSound(t *rapid.T, c *Catalog) {
 					t.Fatalf("%s has the gateway's address", key)
 				}
 				own(r, "%s on %s", f.GetIp(), network)
+			}
+		case KindRouter:
+			own(r, "tag %d", s.GetRouter().GetTag())
+			networks := map[Key]bool{}
+			for _, i := range s.GetRouter().GetInterfaces() {
+				refers(r, Reference(KindSubnet, key.Project, i.GetSubnet()))
+				network := Reference(KindNetwork, key.Project, i.GetNetwork())
+				ip, _, _ := strings.Cut(i.GetAddress(), "/")
+				own(r, "%s on %s", ip, network)
+				if !networks[network] {
+					own(r, "%s on %s", s.GetRouter().GetMacAddress(), network)
+				}
+				networks[network] = true
 			}
 		case KindHost:
 			if ip := r.GetHostSpec().GetTunnelIp(); ip != "" {

@@ -123,6 +123,8 @@ func (s *state) index(rec *record) {
 		n.blocks = slices.Insert(n.blocks, i, block{f.block, rec.key})
 	case *portFacts:
 		s.indexPort(rec.key, f)
+	case *routerFacts:
+		s.indexRouter(rec.key, f)
 	case *rangeFacts:
 		if t := s.types[f.typ]; t != nil {
 			i, _ := t.find(f.ids.First)
@@ -167,6 +169,8 @@ func (s *state) unindex(rec *record) {
 		s.trimSubnet(rec.key)
 	case *portFacts:
 		s.unindexPort(rec.key, f)
+	case *routerFacts:
+		s.unindexRouter(rec.key, f)
 	case *rangeFacts:
 		if t := s.types[f.typ]; t != nil {
 			t.ranges = slices.DeleteFunc(t.ranges, func(r segmentRange) bool { return r.key == rec.key })
@@ -203,7 +207,7 @@ func (s *state) network(key Key) *networkState {
 }
 
 func (s *state) trimNetwork(key Key) {
-	if n := s.networks[key]; n != nil && len(n.ports) == 0 && len(n.blocks) == 0 {
+	if n := s.networks[key]; n != nil && len(n.ports) == 0 && len(n.blocks) == 0 && len(n.macs) == 0 {
 		delete(s.networks, key)
 	}
 }

@@ -17,6 +17,10 @@ type Tables struct {
 	HostFacts  *table.Table[string, HostFact]
 	Interfaces *table.Table[InterfaceKey, Interface]
 	Mappings   *table.Table[MappingKey, Mapping]
+	Routers    *table.Table[Key, Router]
+	Routes     *table.Table[RouteKey, Route]
+
+	RouterInterfaces *table.Table[InterfaceOf, RouterInterface]
 
 	// Derived by apps/binding.
 	Hosts    *table.Table[string, Host]
@@ -25,14 +29,24 @@ type Tables struct {
 	Shards   *table.Table[Shard, Shard]
 	Carried  *table.Table[Carried, Carried]
 
-	SegmentsOf      *table.Index[Key, SegmentKey, Segment]        // of a network, in order
-	InterfacesByID  *table.Index[string, InterfaceKey, Interface] // by iface-id
-	HostsByTunnelIP *table.Set[netip.Addr, string]                // hosts that claim an address
-	SitesOf         *table.Set[Key, string]                       // hosts that have a network
-	ShardsAt        *table.Set[Site, uint32]                      // shards of a network's ports on a host
-	BoundIn         *table.Index[Shard, Key, Binding]             // ports of a shard
-	BoundTo         *table.Index[string, Key, Binding]            // ports of a host
-	Open            *table.Set[Key, bool]                         // networks with a port that may send from any MAC address
+	// Derived by apps/route.
+	ActiveRouters *table.Table[ActiveRouter, ActiveRouter]
+	Reaches       *table.Table[Reach, Reach]
+	Routed        *table.Table[Routed, Routed]
+
+	ActiveOn        *table.Set[Key, string]                         // hosts where a router is active
+	ReachOf         *table.Set[Key, string]                         // hosts where frames of a network may start
+	RoutedOn        *table.Set[Key, string]                         // hosts where next hops on a network must be known
+	RoutesOf        *table.Index[Key, RouteKey, Route]              // of a router
+	InterfacesOf    *table.Index[Key, InterfaceOf, RouterInterface] // of a router
+	SegmentsOf      *table.Index[Key, SegmentKey, Segment]          // of a network, in order
+	InterfacesByID  *table.Index[string, InterfaceKey, Interface]   // by iface-id
+	HostsByTunnelIP *table.Set[netip.Addr, string]                  // hosts that claim an address
+	SitesOf         *table.Set[Key, string]                         // hosts that have a network
+	ShardsAt        *table.Set[Site, uint32]                        // shards of a network's ports on a host
+	BoundIn         *table.Index[Shard, Key, Binding]               // ports of a shard
+	BoundTo         *table.Index[string, Key, Binding]              // ports of a host
+	Open            *table.Set[Key, bool]                           // networks with a port that may send from any MAC address
 }
 
 // NewTables makes the tables, empty.
@@ -53,6 +67,17 @@ func NewTables() *Tables {
 		Carried:    table.New(db, "carried", func(c Carried) Carried { return c }),
 	}
 	t.HostFacts.TextFunc(func(name string) string { return "host/" + name })
+	t.Routers = table.New(db, "router", func(r Router) Key { return r.Key })
+	t.Routes = table.New(db, "route", func(r Route) RouteKey { return r.Key })
+	t.RouterInterfaces = table.New(db, "routerinterface", func(i RouterInterface) InterfaceOf { return i.Key })
+	t.ActiveRouters = table.New(db, "activerouter", func(r ActiveRouter) ActiveRouter { return r })
+	t.Reaches = table.New(db, "reach", func(r Reach) Reach { return r })
+	t.Routed = table.New(db, "routed", func(r Routed) Routed { return r })
+	t.ActiveOn = table.NewSet(t.ActiveRouters, "hosts of", func(r ActiveRouter, add func(Key, string)) { add(r.Router, r.Host) })
+	t.ReachOf = table.NewSet(t.Reaches, "hosts that reach", func(r Reach, add func(Key, string)) { add(r.Network, r.Host) })
+	t.RoutedOn = table.NewSet(t.Routed, "hosts that route to", func(r Routed, add func(Key, string)) { add(r.Network, r.Host) })
+	t.InterfacesOf = table.NewIndex(t.RouterInterfaces, "interfaces of", func(i RouterInterface, add func(Key)) { add(i.Key.Router) })
+	t.RoutesOf = table.NewIndex(t.Routes, "routes of", func(r Route, add func(Key)) { add(r.Key.Router) })
 	t.SegmentsOf = table.NewIndex(t.Segments, "segments of", func(s Segment, add func(Key)) { add(s.Key.Network) })
 	t.InterfacesByID = table.NewIndex(t.Interfaces, "interfaces with iface-id", func(i Interface, add func(string)) {
 		if i.IfaceID != "" {

@@ -32,6 +32,8 @@ func (a *app) columns(kind manifest.Kind, wide bool) []resourceColumn {
 		out = append(out, a.hostColumns(wide)...)
 	case "SegmentRange":
 		out = append(out, rangeColumns()...)
+	case "Router":
+		out = append(out, routerColumns()...)
 	}
 	if kind.Name != "Host" && kind.Name != "Project" && kind.Name != "Subnet" && kind.Name != "SegmentRange" {
 		out = append(out, resourceColumn{"PHASE", left, phase})
@@ -81,6 +83,15 @@ func portColumns(wide bool) []resourceColumn {
 			resourceColumn{"LINK", left, func(r *weftv1.Resource) string { return st(r).GetLinkState() }})
 	}
 	return out
+}
+
+func routerColumns() []resourceColumn {
+	return []resourceColumn{
+		{"MAC", left, func(r *weftv1.Resource) string { return r.GetStatus().GetRouter().GetMacAddress() }},
+		{"ADDRESSES", left, func(r *weftv1.Resource) string { return strings.Join(routerAddresses(r), ",") }},
+		{"ROUTES", right, func(r *weftv1.Resource) string { return strconv.Itoa(len(r.GetRouterSpec().GetRoutes())) }},
+		{"HOSTS", left, hostsRealised},
+	}
 }
 
 func rangeColumns() []resourceColumn {

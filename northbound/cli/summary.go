@@ -27,11 +27,33 @@ func summary(r *weftv1.Resource) string {
 			return "tunnel " + ip
 		}
 		return r.GetHostSpec().GetManager()
+	case r.GetRouterSpec() != nil:
+		return routerSummary(r)
 	case r.GetSegmentRangeSpec() != nil:
 		s := r.GetSegmentRangeSpec()
 		return fmt.Sprintf("%s %d to %d", s.GetNetworkType(), s.GetMinimum(), s.GetMaximum())
 	}
 	return ""
+}
+
+// routerSummary is the router's addresses, and how many routes it has.
+func routerSummary(r *weftv1.Resource) string {
+	s := "no interfaces"
+	if a := routerAddresses(r); len(a) > 0 {
+		s = strings.Join(a, " ")
+	}
+	if n := len(r.GetRouterSpec().GetRoutes()); n > 0 {
+		s += fmt.Sprintf(", routes: %d", n)
+	}
+	return s
+}
+
+func routerAddresses(r *weftv1.Resource) []string {
+	var all []string
+	for _, i := range r.GetStatus().GetRouter().GetInterfaces() {
+		all = append(all, i.GetAddress())
+	}
+	return all
 }
 
 func gateway(r *weftv1.Resource) string {

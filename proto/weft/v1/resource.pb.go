@@ -154,7 +154,8 @@ func (x *ResourceRef) GetName() string {
 // Resource is one object of the API.
 type Resource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange", "Trunk" or "Link"; may be left out where the spec is set.
+	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange", "Trunk", "Link" or
+	// "Router"; may be left out where the spec is set.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The project it belongs to; empty for Project, Host, SegmentRange and Link. A project that does not exist is created.
 	Project string `protobuf:"bytes,2,opt,name=project,proto3" json:"project,omitempty"`
@@ -185,6 +186,7 @@ type Resource struct {
 	//	*Resource_SegmentRangeSpec
 	//	*Resource_TrunkSpec
 	//	*Resource_LinkSpec
+	//	*Resource_RouterSpec
 	Spec isResource_Spec `protobuf_oneof:"spec"`
 	// What is. Set by the server.
 	Status        *Status `protobuf:"bytes,15,opt,name=status,proto3" json:"status,omitempty"`
@@ -364,6 +366,15 @@ func (x *Resource) GetLinkSpec() *LinkSpec {
 	return nil
 }
 
+func (x *Resource) GetRouterSpec() *RouterSpec {
+	if x != nil {
+		if x, ok := x.Spec.(*Resource_RouterSpec); ok {
+			return x.RouterSpec
+		}
+	}
+	return nil
+}
+
 func (x *Resource) GetStatus() *Status {
 	if x != nil {
 		return x.Status
@@ -415,6 +426,11 @@ type Resource_LinkSpec struct {
 	LinkSpec *LinkSpec `protobuf:"bytes,27,opt,name=link_spec,json=linkSpec,proto3,oneof"`
 }
 
+type Resource_RouterSpec struct {
+	// For kind Router.
+	RouterSpec *RouterSpec `protobuf:"bytes,28,opt,name=router_spec,json=routerSpec,proto3,oneof"`
+}
+
 func (*Resource_ProjectSpec) isResource_Spec() {}
 
 func (*Resource_NetworkSpec) isResource_Spec() {}
@@ -430,6 +446,8 @@ func (*Resource_SegmentRangeSpec) isResource_Spec() {}
 func (*Resource_TrunkSpec) isResource_Spec() {}
 
 func (*Resource_LinkSpec) isResource_Spec() {}
+
+func (*Resource_RouterSpec) isResource_Spec() {}
 
 // Status tells what is true of a resource now.
 type Status struct {
@@ -455,6 +473,7 @@ type Status struct {
 	//	*Status_SegmentRange
 	//	*Status_Trunk
 	//	*Status_Link
+	//	*Status_Router
 	Details       isStatus_Details `protobuf_oneof:"details"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -595,6 +614,15 @@ func (x *Status) GetLink() *LinkStatus {
 	return nil
 }
 
+func (x *Status) GetRouter() *RouterStatus {
+	if x != nil {
+		if x, ok := x.Details.(*Status_Router); ok {
+			return x.Router
+		}
+	}
+	return nil
+}
+
 type isStatus_Details interface {
 	isStatus_Details()
 }
@@ -634,6 +662,11 @@ type Status_Link struct {
 	Link *LinkStatus `protobuf:"bytes,26,opt,name=link,proto3,oneof"`
 }
 
+type Status_Router struct {
+	// For kind Router.
+	Router *RouterStatus `protobuf:"bytes,27,opt,name=router,proto3,oneof"`
+}
+
 func (*Status_Network) isStatus_Details() {}
 
 func (*Status_Subnet) isStatus_Details() {}
@@ -647,6 +680,8 @@ func (*Status_SegmentRange) isStatus_Details() {}
 func (*Status_Trunk) isStatus_Details() {}
 
 func (*Status_Link) isStatus_Details() {}
+
+func (*Status_Router) isStatus_Details() {}
 
 // Condition is one reason for a phase.
 type Condition struct {
@@ -753,11 +788,11 @@ var File_weft_v1_resource_proto protoreflect.FileDescriptor
 
 const file_weft_v1_resource_proto_rawDesc = "" +
 	"\n" +
-	"\x16weft/v1/resource.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12weft/v1/host.proto\x1a\x15weft/v1/network.proto\"O\n" +
+	"\x16weft/v1/resource.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12weft/v1/host.proto\x1a\x15weft/v1/network.proto\x1a\x14weft/v1/router.proto\"O\n" +
 	"\vResourceRef\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name\"\xef\x06\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\"\xa7\a\n" +
 	"\bResource\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
@@ -777,12 +812,14 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\x12segment_range_spec\x18\x19 \x01(\v2\x19.weft.v1.SegmentRangeSpecH\x00R\x10segmentRangeSpec\x123\n" +
 	"\n" +
 	"trunk_spec\x18\x1a \x01(\v2\x12.weft.v1.TrunkSpecH\x00R\ttrunkSpec\x120\n" +
-	"\tlink_spec\x18\x1b \x01(\v2\x11.weft.v1.LinkSpecH\x00R\blinkSpec\x12'\n" +
+	"\tlink_spec\x18\x1b \x01(\v2\x11.weft.v1.LinkSpecH\x00R\blinkSpec\x126\n" +
+	"\vrouter_spec\x18\x1c \x01(\v2\x13.weft.v1.RouterSpecH\x00R\n" +
+	"routerSpec\x12'\n" +
 	"\x06status\x18\x0f \x01(\v2\x0f.weft.v1.StatusR\x06status\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x06\n" +
-	"\x04spec\"\x9f\x05\n" +
+	"\x04spec\"\xd0\x05\n" +
 	"\x06Status\x12+\n" +
 	"\x05phase\x18\x01 \x01(\x0e2\x15.weft.v1.Status.PhaseR\x05phase\x122\n" +
 	"\n" +
@@ -798,7 +835,8 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\x04host\x18\x17 \x01(\v2\x13.weft.v1.HostStatusH\x00R\x04host\x12B\n" +
 	"\rsegment_range\x18\x18 \x01(\v2\x1b.weft.v1.SegmentRangeStatusH\x00R\fsegmentRange\x12,\n" +
 	"\x05trunk\x18\x19 \x01(\v2\x14.weft.v1.TrunkStatusH\x00R\x05trunk\x12)\n" +
-	"\x04link\x18\x1a \x01(\v2\x13.weft.v1.LinkStatusH\x00R\x04link\"u\n" +
+	"\x04link\x18\x1a \x01(\v2\x13.weft.v1.LinkStatusH\x00R\x04link\x12/\n" +
+	"\x06router\x18\x1b \x01(\v2\x15.weft.v1.RouterStatusH\x00R\x06router\"u\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rPHASE_PENDING\x10\x01\x12\x0f\n" +
@@ -844,13 +882,15 @@ var file_weft_v1_resource_proto_goTypes = []any{
 	(*SegmentRangeSpec)(nil),      // 12: weft.v1.SegmentRangeSpec
 	(*TrunkSpec)(nil),             // 13: weft.v1.TrunkSpec
 	(*LinkSpec)(nil),              // 14: weft.v1.LinkSpec
-	(*NetworkStatus)(nil),         // 15: weft.v1.NetworkStatus
-	(*SubnetStatus)(nil),          // 16: weft.v1.SubnetStatus
-	(*PortStatus)(nil),            // 17: weft.v1.PortStatus
-	(*HostStatus)(nil),            // 18: weft.v1.HostStatus
-	(*SegmentRangeStatus)(nil),    // 19: weft.v1.SegmentRangeStatus
-	(*TrunkStatus)(nil),           // 20: weft.v1.TrunkStatus
-	(*LinkStatus)(nil),            // 21: weft.v1.LinkStatus
+	(*RouterSpec)(nil),            // 15: weft.v1.RouterSpec
+	(*NetworkStatus)(nil),         // 16: weft.v1.NetworkStatus
+	(*SubnetStatus)(nil),          // 17: weft.v1.SubnetStatus
+	(*PortStatus)(nil),            // 18: weft.v1.PortStatus
+	(*HostStatus)(nil),            // 19: weft.v1.HostStatus
+	(*SegmentRangeStatus)(nil),    // 20: weft.v1.SegmentRangeStatus
+	(*TrunkStatus)(nil),           // 21: weft.v1.TrunkStatus
+	(*LinkStatus)(nil),            // 22: weft.v1.LinkStatus
+	(*RouterStatus)(nil),          // 23: weft.v1.RouterStatus
 }
 var file_weft_v1_resource_proto_depIdxs = []int32{
 	6,  // 0: weft.v1.Resource.labels:type_name -> weft.v1.Resource.LabelsEntry
@@ -864,21 +904,23 @@ var file_weft_v1_resource_proto_depIdxs = []int32{
 	12, // 8: weft.v1.Resource.segment_range_spec:type_name -> weft.v1.SegmentRangeSpec
 	13, // 9: weft.v1.Resource.trunk_spec:type_name -> weft.v1.TrunkSpec
 	14, // 10: weft.v1.Resource.link_spec:type_name -> weft.v1.LinkSpec
-	3,  // 11: weft.v1.Resource.status:type_name -> weft.v1.Status
-	0,  // 12: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
-	4,  // 13: weft.v1.Status.conditions:type_name -> weft.v1.Condition
-	15, // 14: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
-	16, // 15: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
-	17, // 16: weft.v1.Status.port:type_name -> weft.v1.PortStatus
-	18, // 17: weft.v1.Status.host:type_name -> weft.v1.HostStatus
-	19, // 18: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
-	20, // 19: weft.v1.Status.trunk:type_name -> weft.v1.TrunkStatus
-	21, // 20: weft.v1.Status.link:type_name -> weft.v1.LinkStatus
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	15, // 11: weft.v1.Resource.router_spec:type_name -> weft.v1.RouterSpec
+	3,  // 12: weft.v1.Resource.status:type_name -> weft.v1.Status
+	0,  // 13: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
+	4,  // 14: weft.v1.Status.conditions:type_name -> weft.v1.Condition
+	16, // 15: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
+	17, // 16: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
+	18, // 17: weft.v1.Status.port:type_name -> weft.v1.PortStatus
+	19, // 18: weft.v1.Status.host:type_name -> weft.v1.HostStatus
+	20, // 19: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
+	21, // 20: weft.v1.Status.trunk:type_name -> weft.v1.TrunkStatus
+	22, // 21: weft.v1.Status.link:type_name -> weft.v1.LinkStatus
+	23, // 22: weft.v1.Status.router:type_name -> weft.v1.RouterStatus
+	23, // [23:23] is the sub-list for method output_type
+	23, // [23:23] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_weft_v1_resource_proto_init() }
@@ -888,6 +930,7 @@ func file_weft_v1_resource_proto_init() {
 	}
 	file_weft_v1_host_proto_init()
 	file_weft_v1_network_proto_init()
+	file_weft_v1_router_proto_init()
 	file_weft_v1_resource_proto_msgTypes[1].OneofWrappers = []any{
 		(*Resource_ProjectSpec)(nil),
 		(*Resource_NetworkSpec)(nil),
@@ -897,6 +940,7 @@ func file_weft_v1_resource_proto_init() {
 		(*Resource_SegmentRangeSpec)(nil),
 		(*Resource_TrunkSpec)(nil),
 		(*Resource_LinkSpec)(nil),
+		(*Resource_RouterSpec)(nil),
 	}
 	file_weft_v1_resource_proto_msgTypes[2].OneofWrappers = []any{
 		(*Status_Network)(nil),
@@ -906,6 +950,7 @@ func file_weft_v1_resource_proto_init() {
 		(*Status_SegmentRange)(nil),
 		(*Status_Trunk)(nil),
 		(*Status_Link)(nil),
+		(*Status_Router)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -1,0 +1,147 @@
+package route
+
+import (
+	"net/netip"
+
+	"github.com/weft-sdn/weft/apps/pipeline"
+	"github.com/weft-sdn/weft/controller/compile"
+	"github.com/weft-sdn/weft/controller/intent"
+	"github.com/weft-sdn/weft/controller/table"
+	"github.com/weft-sdn/weft/southbound/flow"
+)
+
+const (
+	ethIPv4, ethIPv6 = 0x0800, 0x86dd
+
+	icmpEchoReply, icmpEcho     = 0, 8
+	icmpv6Echo, icmpv6EchoReply = 128, 129
+
+	ttlOfOurs = 64 // of packets that a router makes (RFC 1700)
+
+	prioEcho, prioOwn, prioNever, prioExpired = 200, 190, 180, 170
+)
+
+// unroutable are destinations and sources that no router forwards (RFC 1812, section 5.3.7; RFC 4291, section 2.5.6).
+var unroutable = struct{ to, from []netip.Prefix }{
+	to: []netip.Prefix{
+		netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("169.254.0.0/16"),
+		netip.MustParsePrefix("224.0.0.0/3"), // multicast, reserved, broadcast
+		netip.MustParsePrefix("::/127"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("ff00::/8"),
+	},
+	from: []netip.Prefix{
+		netip.MustParsePrefix("0.0.0.0/8"), netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("169.254.0.0/16"),
+		netip.MustParsePrefix("224.0.0.0/3"),
+		netip.MustParsePrefix("::/127"), netip.MustParsePrefix("fe80::/10"), netip.MustParsePrefix("ff00::/8"),
+	},
+}
+
+// base drops what no router forwards.
+func (a app) base(_ *table.Reader, h intent.Host, out *compile.Out) {
+	if !h.Up {
+		return
+	}
+	for _, p := range unroutable.to {
+		out.Flow(h.Name, pipeline.RouterLocal, prioNever, flow.Match{dst(p)}, nil)
+	}
+	for _, p := range unroutable.from {
+		out.Flow(h.Name, pipeline.RouterLocal, prioNever, flow.Match{src(p)}, nil)
+	}
+	for _, ethType := range []uint32{ethIPv4, ethIPv6} {
+		for ttl := range uint32(2) {
+			out.Flow(h.Name, pipeline.RouterLocal, prioExpired, flow.Match{flow.U32(flow.EthType, ethType), flow.U32(flow.IPTTL, ttl)}, nil)
+		}
+	}
+}
+
+// enter takes frames for the router out of the network of an interface. Two interfaces on one network want the same flow.
+func (a app) enter(r *table.Reader, i intent.RouterInterface, out *compile.Out) {
+	router, n, ok := a.both(r, i)
+	if !ok {
+		return
+	}
+	for _, host := range a.SitesOf.List(r, i.Network) {
+		out.Flow(host, pipeline.RouterIn, 100,
+			flow.Match{pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthDst, router.MAC)},
+			flow.Actions{pipeline.Router.Set(uint64(router.Tag)), flow.Goto(pipeline.RouterLocal)})
+	}
+}
+
+// answer resolves the router's addresses on the network of an interface.
+func (a app) answer(r *table.Reader, i intent.RouterInterface, out *compile.Out) {
+	router, n, ok := a.both(r, i)
+	if !ok {
+		return
+	}
+	net := pipeline.Net.Is(uint64(n.Tag))
+	for _, host := range a.SitesOf.List(r, i.Network) {
+		pipeline.Answer(out, host, net, pipeline.Station{MAC: router.MAC, IP: i.IP, As: pipeline.Gateway})
+		if i.IP.Is6() {
+			pipeline.Answer(out, host, net, pipeline.Station{MAC: router.MAC, IP: router.LinkLocal(), As: pipeline.Gateway})
+		}
+	}
+}
+
+// echo answers pings to the address of an interface, wherever the router is, and drops what else is meant for the router
+// itself.
+func (a app) echo(r *table.Reader, i intent.RouterInterface, out *compile.Out) {
+	router, _, ok := a.both(r, i)
+	if !ok {
+		return
+	}
+	ips := []netip.Addr{i.IP}
+	if i.IP.Is6() {
+		ips = append(ips, router.LinkLocal())
+	}
+	own := pipeline.Router.Is(uint64(router.Tag))
+	for _, host := range a.ActiveOn.List(r, i.Key.Router) {
+		for _, ip := range ips {
+			match, do := echoReply(ip)
+			out.Flow(host, pipeline.RouterLocal, prioEcho, append(flow.Match{own}, match...), append(do,
+				flow.Move(flow.Whole(flow.EthSrc), flow.Whole(flow.EthDst)), flow.SetField(flow.MAC(flow.EthSrc, router.MAC)),
+				flow.InPortOutput()))
+			out.Flow(host, pipeline.RouterLocal, prioOwn, flow.Match{own, dst(netip.PrefixFrom(ip, ip.BitLen()))}, nil)
+		}
+	}
+}
+
+// echoReply turns an echo request to an address into the reply (RFC 792, RFC 4443 section 4.2).
+func echoReply(ip netip.Addr) (flow.Match, flow.Actions) {
+	if ip.Is4() {
+		return flow.Match{flow.IP(flow.IPv4Dst, ip), flow.U32(flow.ICMPv4Type, icmpEcho), flow.U32(flow.ICMPv4Code, 0)},
+			flow.Actions{
+				flow.Move(flow.Whole(flow.IPv4Src), flow.Whole(flow.IPv4Dst)), flow.SetField(flow.IP(flow.IPv4Src, ip)),
+				flow.SetField(flow.U32(flow.ICMPv4Type, icmpEchoReply)), flow.SetField(flow.U32(flow.IPTTL, ttlOfOurs)),
+			}
+	}
+	return flow.Match{flow.IP(flow.IPv6Dst, ip), flow.U32(flow.ICMPv6Type, icmpv6Echo), flow.U32(flow.ICMPv6Code, 0)},
+		flow.Actions{
+			flow.Move(flow.Whole(flow.IPv6Src), flow.Whole(flow.IPv6Dst)), flow.SetField(flow.IP(flow.IPv6Src, ip)),
+			flow.SetField(flow.U32(flow.ICMPv6Type, icmpv6EchoReply)), flow.SetField(flow.U32(flow.IPTTL, ttlOfOurs)),
+		}
+}
+
+// both returns the router of an interface and the network that it is on.
+func (a app) both(r *table.Reader, i intent.RouterInterface) (intent.Router, intent.Network, bool) {
+	router, ok := a.Routers.Get(r, i.Key.Router)
+	if !ok || !router.Up {
+		return router, intent.Network{}, false
+	}
+	n, ok := a.Networks.Get(r, i.Network)
+	return router, n, ok
+}
+
+// dst matches packets to a block.
+func dst(p netip.Prefix) flow.Field {
+	if p.Addr().Is4() {
+		return flow.Prefix(flow.IPv4Dst, p)
+	}
+	return flow.Prefix(flow.IPv6Dst, p)
+}
+
+// src matches packets from a block.
+func src(p netip.Prefix) flow.Field {
+	if p.Addr().Is4() {
+		return flow.Prefix(flow.IPv4Src, p)
+	}
+	return flow.Prefix(flow.IPv6Src, p)
+}

@@ -1,0 +1,75 @@
+// Package route forwards packets between networks: routers, distributed over the hosts that need them.
+//
+// A router is active on every host that has a port on one of its networks, and only there. A packet that an endpoint sends
+// to the router's MAC address is routed on the endpoint's own host: table router_in takes it out of its network, router_local
+// answers what is meant for the router itself, route finds the longest prefix and decides the network and the next hop,
+// route_hop spreads flows over several hops, and neighbour finds the next hop's MAC address. From there it is a frame of the
+// network that it goes to, like any other.
+package route
+
+import (
+	"github.com/weft-sdn/weft/controller/compile"
+	"github.com/weft-sdn/weft/controller/intent"
+	"github.com/weft-sdn/weft/controller/table"
+)
+
+type app struct{ *intent.Tables }
+
+// New returns the app.
+func New(t *intent.Tables) compile.App {
+	a := app{t}
+	return compile.App{Name: "route", ID: 14, Rules: []compile.Rule{
+		compile.About("reach", t.Sites, siteNetwork, a.reach),
+		compile.About("active", t.RouterInterfaces, interfaceRouter, a.active),
+		compile.About("join", t.RouterInterfaces, interfaceRouter, a.join),
+		compile.About("carry", t.Reaches, reachNetwork, a.carry),
+		compile.ForEach("base", t.Hosts, a.base),
+		compile.About("enter", t.RouterInterfaces, interfaceRouter, a.enter),
+		compile.About("answer", t.RouterInterfaces, interfaceRouter, a.answer),
+		compile.About("echo", t.RouterInterfaces, interfaceRouter, a.echo),
+		compile.About("connected", t.RouterInterfaces, interfaceRouter, a.connected),
+		compile.About("static", t.Routes, routeRouter, a.static),
+		compile.ForEach("neighbour", t.Ports, a.neighbour),
+	}}
+}
+
+// Sites, interfaces and routes are no resources of their own: what is said of them is said of what they belong to.
+func siteNetwork(s intent.Site) string            { return s.Network.String() }
+func reachNetwork(x intent.Reach) string          { return x.Network.String() }
+func interfaceRouter(k intent.InterfaceOf) string { return k.Router.String() }
+func routeRouter(k intent.RouteKey) string        { return k.Router.String() }
+
+// reach derives that frames of a network start where it has ports.
+func (a app) reach(_ *table.Reader, s intent.Site, out *compile.Out) {
+	compile.Emit(out, a.Reaches, intent.Reach(s))
+}
+
+// active derives on which hosts a router forwards packets.
+func (a app) active(r *table.Reader, i intent.RouterInterface, out *compile.Out) {
+	router, ok := a.Routers.Get(r, i.Key.Router)
+	if !ok {
+		return
+	}
+	if !router.Up {
+		out.Note(intent.ReasonDown, "the router is administratively down")
+		return
+	}
+	for _, host := range a.SitesOf.List(r, i.Network) {
+		compile.Emit(out, a.ActiveRouters, intent.ActiveRouter{Router: i.Key.Router, Host: host})
+	}
+}
+
+// join derives that frames of a network start also where a router that joins it is active.
+func (a app) join(r *table.Reader, i intent.RouterInterface, out *compile.Out) {
+	for _, host := range a.ActiveOn.List(r, i.Key.Router) {
+		compile.Emit(out, a.Reaches, intent.Reach{Network: i.Network, Host: host})
+		compile.Emit(out, a.Routed, intent.Routed{Network: i.Network, Host: host})
+	}
+}
+
+// carry derives that a host needs what carries the networks that its routers send to.
+func (a app) carry(r *table.Reader, x intent.Reach, out *compile.Out) {
+	for s := range a.SegmentsOf.List(r, x.Network) {
+		compile.Emit(out, a.Carried, intent.Carried{Host: x.Host, Type: s.Type})
+	}
+}

@@ -1,0 +1,204 @@
+package intent
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+
+	"github.com/weft-sdn/weft/controller/alloc"
+	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
+	"github.com/weft-sdn/weft/southbound/flow"
+)
+
+// routerFacts is what a router holds of its networks.
+type routerFacts struct {
+	tag        alloc.ID
+	mac        flow.MACAddr
+	interfaces []interfaceFacts
+}
+
+// interfaceFacts is a router's place on a subnet.
+type interfaceFacts struct {
+	subnet, network Key
+	address         netip.Prefix // with the length of the subnet's prefix, and its host bits
+}
+
+// routerFactsOf reads what a stored router's status says was allocated.
+func routerFactsOf(key Key, res *weftv1.Resource) (*routerFacts, error) {
+	s := res.GetStatus().GetRouter()
+	f := &routerFacts{tag: alloc.ID(s.GetTag())}
+	if f.tag == 0 {
+		return nil, fmt.Errorf("a router without a tag")
+	}
+	var err error
+	if f.mac, err = parseUnicastMAC(s.GetMacAddress()); err != nil {
+		return nil, err
+	}
+	for _, i := range s.GetInterfaces() {
+		address, err := netip.ParsePrefix(i.GetAddress())
+		if err != nil {
+			return nil, err
+		}
+		f.interfaces = append(f.interfaces, interfaceFacts{
+			Reference(KindSubnet, key.Project, i.GetSubnet()), Reference(KindNetwork, key.Project, i.GetNetwork()), address})
+	}
+	return f, nil
+}
+
+// applyRouters accepts routers. All old ones that change go first, so that routers can trade addresses in one request.
+func (t *txn) applyRouters(drafts []*draft) {
+	for _, d := range drafts {
+		if d.old != nil {
+			t.put(d.key, nil)
+		}
+	}
+	for _, d := range drafts {
+		f := &routerFacts{}
+		for i, want := range d.interfaces {
+			t.joinSubnet(d, f, i, want)
+		}
+		if !d.bad {
+			t.acceptRouter(d, f)
+		}
+	}
+}
+
+// joinSubnet gives a router its address on a subnet.
+func (t *txn) joinSubnet(d *draft, f *routerFacts, i int, want wantedInterface) {
+	field := fmt.Sprintf("spec.interfaces[%d]", i)
+	rec := t.resolve(d, field+".subnet", want.subnet)
+	if rec == nil {
+		return
+	}
+	subnet := rec.facts.(*subnetFacts)
+	shown := want.subnet.relative(d.key.Project)
+	if n := t.records[subnet.network]; n != nil && subnet.network.Project != d.key.Project && !n.facts.(*networkFacts).shared {
+		t.refuse(d, field+".subnet", ReasonInvalid, "subnet %q is on network %s, which is not shared with other projects", shown, subnet.network)
+		return
+	}
+	ip := want.ip
+	if !ip.IsValid() {
+		ip = subnet.gateway
+	}
+	switch holder, taken := t.subnet(want.subnet).ips[ip]; {
+	case !ip.IsValid():
+		t.refuse(d, field+".ip", ReasonInvalid, "is missing: subnet %q has no gateway address", shown)
+	case !subnet.block.Contains(ip):
+		t.refuse(d, field+".ip", ReasonInvalid, "%s is not in subnet %s (%s)", ip, shown, subnet.block)
+	case ip != subnet.gateway && subnet.reservedProblem(ip) != "":
+		t.refuse(d, field+".ip", ReasonInvalid, "%s is %s of subnet %s (%s)", ip, subnet.reservedProblem(ip), shown, subnet.block)
+	case taken:
+		t.refuse(d, field+".ip", ReasonConflict, "%s is in use by %s", ip, holder)
+	}
+	for j, other := range f.interfaces {
+		if other.address.Overlaps(subnet.block) {
+			t.refuse(d, field+".subnet", ReasonConflict, "%s overlaps %s of interfaces[%d]", subnet.block, other.address.Masked(), j)
+		}
+	}
+	f.interfaces = append(f.interfaces, interfaceFacts{want.subnet, subnet.network, netip.PrefixFrom(ip, subnet.block.Bits())})
+}
+
+// acceptRouter gives a router what it keeps or is to be allocated.
+func (t *txn) acceptRouter(d *draft, f *routerFacts) {
+	if d.old != nil {
+		old := d.old.facts.(*routerFacts)
+		f.tag, f.mac = old.tag, old.mac
+	}
+	if f.tag == 0 {
+		tag, ok := t.tagged.Next(tagRange, t.last.Tag)
+		if !ok {
+			t.refuse(d, "", ReasonExhausted, "there are %s networks and routers, which is the most there can be", reported(tagRange[0].Last))
+			return
+		}
+		t.last.Tag, f.tag = tag, tag
+	}
+	for f.mac == (flow.MACAddr{}) || !t.freeOn(d.key, f) {
+		n := rand.Uint32()
+		f.mac = flow.MACAddr{0xfa, 0x16, 0x3e, byte(n >> 16), byte(n >> 8), byte(n)}
+	}
+	s := &weftv1.RouterStatus{MacAddress: f.mac.String(), Tag: uint32(f.tag)}
+	for _, i := range f.interfaces {
+		s.Interfaces = append(s.Interfaces, &weftv1.RouterInterfaceStatus{
+			Subnet: i.subnet.relative(d.key.Project), Network: i.network.relative(d.key.Project), Address: i.address.String()})
+	}
+	t.accept(d, &weftv1.Status{Details: &weftv1.Status_Router{Router: s}})
+}
+
+// freeOn tells whether nobody else has the router's MAC address on any of its networks. Networks have far fewer ports than
+// there are addresses, so that one is found soon.
+func (t *txn) freeOn(key Key, f *routerFacts) bool {
+	for _, i := range f.interfaces {
+		if n := t.networks[i.network]; n != nil {
+			if holder, taken := n.macs[f.mac]; taken && holder != key {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// indexRouter and unindexRouter keep who holds which address.
+func (s *state) indexRouter(key Key, f *routerFacts) {
+	s.tags.add(f.tag, key, &s.tagged)
+	for _, i := range f.interfaces {
+		n := s.subnet(i.subnet)
+		n.ips.add(i.address.Addr(), key, &n.taken)
+		if macs := s.network(i.network).macs; macs[f.mac] == (Key{}) {
+			macs[f.mac] = key
+		}
+	}
+}
+
+func (s *state) unindexRouter(key Key, f *routerFacts) {
+	s.tags.remove(f.tag, key, &s.tagged)
+	for _, i := range f.interfaces {
+		n := s.subnet(i.subnet)
+		n.ips.remove(i.address.Addr(), key, &n.taken)
+		s.trimSubnet(i.subnet)
+		if macs := s.network(i.network).macs; macs[f.mac] == key {
+			delete(macs, f.mac)
+		}
+		s.trimNetwork(i.network)
+	}
+}
+
+// keepRouters refuses a subnet's new gateway while a router has the old one.
+func (t *txn) keepRouters(d *draft, old *subnetFacts) {
+	if !old.gateway.IsValid() || old.gateway == d.subnet.gateway {
+		return
+	}
+	if holder, taken := t.subnet(d.key).ips[old.gateway]; taken && holder.Kind == KindRouter {
+		t.refuse(d, "spec.gatewayIp", ReasonInUse, "cannot be changed: %s has %s", holder, old.gateway)
+	}
+}
+
+// RouterRows returns the rows of a stored router.
+func RouterRows(res *weftv1.Resource) (Router, []RouterInterface, []Route, error) {
+	key, spec := KeyOf(res), res.GetRouterSpec()
+	f, err := routerFactsOf(key, res)
+	if err != nil || spec == nil {
+		return Router{}, nil, nil, fmt.Errorf("%s: the stored record has no spec, or nothing was allocated for it: %w", key, err)
+	}
+	router := Router{Key: key, Tag: uint32(f.tag), MAC: f.mac, Up: defaulted(spec.AdminStateUp, true)}
+	var interfaces []RouterInterface
+	for _, i := range f.interfaces {
+		interfaces = append(interfaces, RouterInterface{InterfaceOf{key, i.subnet}, i.network, i.address.Masked(), i.address.Addr()})
+	}
+	var routes []Route
+	for _, given := range spec.GetRoutes() {
+		destination, err := netip.ParsePrefix(given.GetDestination())
+		if err != nil {
+			return Router{}, nil, nil, fmt.Errorf("%s: %w", key, err)
+		}
+		route := Route{Key: RouteKey{key, destination}, Type: routeTypes[given.GetType()]}
+		for _, hop := range given.GetNextHops() {
+			ip, err := netip.ParseAddr(hop.GetIp())
+			if err != nil {
+				return Router{}, nil, nil, fmt.Errorf("%s: %w", key, err)
+			}
+			route.Hops = append(route.Hops, NextHop{ip, int(max(hop.GetWeight(), 1))})
+		}
+		routes = append(routes, route)
+	}
+	return router, interfaces, routes, nil
+}

@@ -1,0 +1,107 @@
+package intent
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/weft-sdn/weft/southbound/flow"
+)
+
+// Router is a router as apps see it.
+type Router struct {
+	Key Key
+	Tag uint32 // its number in the flow tables
+	MAC flow.MACAddr
+	Up  bool // administratively
+}
+
+// Equal tells whether two rows are the same.
+func (r Router) Equal(o Router) bool { return r == o }
+
+// LinkLocal is the router's IPv6 link-local address, which is the same on all its networks (RFC 4291, appendix A).
+func (r Router) LinkLocal() netip.Addr {
+	m := r.MAC
+	return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 8: m[0] ^ 2, 9: m[1], 10: m[2], 11: 0xff, 12: 0xfe, 13: m[3], 14: m[4], 15: m[5]})
+}
+
+// InterfaceOf names an interface of a router by its subnet.
+type InterfaceOf struct{ Router, Subnet Key }
+
+// String returns "router/red/r1, subnet/red/web-v4".
+func (k InterfaceOf) String() string { return fmt.Sprintf("%s, %s", k.Router, k.Subnet) }
+
+// RouterInterface is a router's address on a subnet.
+type RouterInterface struct {
+	Key     InterfaceOf
+	Network Key
+	Prefix  netip.Prefix // the subnet's block
+	IP      netip.Addr   // the router's address in it
+}
+
+// Equal tells whether two rows are the same.
+func (i RouterInterface) Equal(o RouterInterface) bool { return i == o }
+
+// RouteKey names a static route by where it leads.
+type RouteKey struct {
+	Router      Key
+	Destination netip.Prefix
+}
+
+// String returns "router/red/r1, route to 10.9.0.0/16".
+func (k RouteKey) String() string { return fmt.Sprintf("%s, route to %s", k.Router, k.Destination) }
+
+// RouteType says what a route does with packets.
+type RouteType uint8
+
+// Types of routes.
+const (
+	Unicast   RouteType = iota // to one of its next hops
+	Blackhole                  // drop
+	Reject                     // answer with ICMP unreachable
+)
+
+// Route is a static route.
+type Route struct {
+	Key  RouteKey
+	Type RouteType
+	Hops []NextHop // in the order of the spec
+}
+
+// NextHop is one way that a route takes.
+type NextHop struct {
+	IP     netip.Addr
+	Weight int
+}
+
+// Equal tells whether two rows are the same.
+func (r Route) Equal(o Route) bool {
+	return r.Key == o.Key && r.Type == o.Type && slices.Equal(r.Hops, o.Hops)
+}
+
+// ActiveRouter says that a router forwards packets on a host: a network of one of its interfaces has a port there.
+type ActiveRouter struct {
+	Router Key
+	Host   string
+}
+
+// String returns "router/red/r1 on h1".
+func (a ActiveRouter) String() string { return a.Router.String() + " on " + a.Host }
+
+// Reach says that frames of a network may start on a host: a port of the network is there, or a router that joins it.
+type Reach struct {
+	Network Key
+	Host    string
+}
+
+// String returns "network/red/web from h1".
+func (r Reach) String() string { return r.Network.String() + " from " + r.Host }
+
+// Routed says that a router which joins a network is active on a host: next hops on the network must be known there.
+type Routed struct {
+	Network Key
+	Host    string
+}
+
+// String returns "network/red/web routed on h1".
+func (r Routed) String() string { return r.Network.String() + " routed on " + r.Host }

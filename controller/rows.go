@@ -1,0 +1,55 @@
+package controller
+
+import (
+	"github.com/weft-sdn/weft/controller/intent"
+	"github.com/weft-sdn/weft/controller/table"
+	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
+)
+
+// putRouter takes over a router with its interfaces and routes: as many as there are.
+func (w *world) putRouter(res *weftv1.Resource) error {
+	router, interfaces, routes, err := intent.RouterRows(res)
+	if err != nil {
+		return err
+	}
+	w.tables.Routers.Put(router)
+	staying := map[any]bool{}
+	for _, i := range interfaces {
+		w.tables.RouterInterfaces.Put(i)
+		staying[i.Key] = true
+	}
+	for _, r := range routes {
+		w.tables.Routes.Put(r)
+		staying[r.Key] = true
+	}
+	w.dropOfRouter(router.Key, staying)
+	return nil
+}
+
+func (w *world) dropRouter(key intent.Key) {
+	w.tables.Routers.Delete(key)
+	w.dropOfRouter(key, nil)
+}
+
+// dropOfRouter forgets the interfaces and routes of a router that are not staying.
+func (w *world) dropOfRouter(key intent.Key, staying map[any]bool) {
+	var r table.Reader // what is read here is nobody's to remember
+	var interfaces []intent.InterfaceOf
+	for i := range w.tables.InterfacesOf.List(&r, key) {
+		if !staying[i.Key] {
+			interfaces = append(interfaces, i.Key)
+		}
+	}
+	for _, k := range interfaces {
+		w.tables.RouterInterfaces.Delete(k)
+	}
+	var routes []intent.RouteKey
+	for route := range w.tables.RoutesOf.List(&r, key) {
+		if !staying[route.Key] {
+			routes = append(routes, route.Key)
+		}
+	}
+	for _, k := range routes {
+		w.tables.Routes.Delete(k)
+	}
+}

@@ -1,0 +1,187 @@
+package routing_test
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+
+	"github.com/weft-sdn/weft/northbound/client"
+	"github.com/weft-sdn/weft/test/e2e"
+	"github.com/weft-sdn/weft/test/netlab"
+)
+
+// Two tenants with the same addresses, each behind a router of its own: what a router joins can talk, over different tunnel
+// technologies and on the same host; what it does not join cannot, and nobody reaches the other tenant.
+func TestRouters(t *testing.T) {
+	t.Parallel()
+	c := e2e.New(t, e2e.Options{Hosts: e2e.Hosts(3)})
+	red, blue := newTenant(c, "red"), newTenant(c, "blue")
+	c.Run("not joined yet", func(c *e2e.Cloud) { c.Reach(red.across(netlab.Unreached)...) })
+	c.Apply(red.router(joined), blue.router(joined))
+	c.Run("joined", func(c *e2e.Cloud) {
+		probes := append(red.across(netlab.Reaches), blue.across(netlab.Reaches)...)
+		web, db := red.vm["web1"], red.vm["db2"]
+		probes = append(probes,
+			netlab.Probe{From: web, To: db, Protocol: netlab.TCP, Port: 80},
+			netlab.Probe{From: db, To: web, Addr: web.IPv6(), Protocol: netlab.TCP, Port: 80},
+			netlab.Probe{From: web, To: db, Addr: db.IPv6(), Protocol: netlab.UDP, Port: 53},
+			netlab.Probe{From: red.vm["web2"], To: blue.vm["db1"], Expect: netlab.Unreached},
+			netlab.Probe{From: blue.vm["db2"], To: red.vm["web1"], Expect: netlab.Unreached})
+		probes = append(probes, red.between("web", "off", netlab.Unreached)...)
+		c.Reach(append(probes, red.between("db", "off", netlab.Unreached)...)...)
+	})
+	c.Run("the router answers", func(c *e2e.Cloud) { answers(c, red) })
+	c.Run("hops are counted", func(c *e2e.Cloud) { hops(c, red) })
+	c.Run("on hosts that need it only", func(c *e2e.Cloud) { hosts(c, red) })
+	c.Run("routes", func(c *e2e.Cloud) { routes(c, red) })
+	c.Run("change", func(c *e2e.Cloud) { change(c, red, blue) })
+}
+
+// answers pings the router at its addresses, from a network that has them and from the other one.
+func answers(c *e2e.Cloud, t *tenant) {
+	for _, from := range []string{"web1", "db2"} {
+		for _, ip := range []string{"10.0.0.1", "10.1.0.1", "fd00:10::1", "fd00:11::1"} {
+			if r, err := t.vm[from].Ping(ip, netlab.PingOptions{Count: 3}); err != nil || r.Received == 0 {
+				c.T.Errorf("%s pings %s: %+v, %v", from, ip, r, err)
+			}
+		}
+	}
+	if r, err := t.vm["off1"].Ping("10.0.0.1", netlab.PingOptions{Count: 3}); err == nil && r.Received > 0 {
+		c.T.Errorf("a port of another network pings the router: %+v", r)
+	}
+}
+
+// hops looks at the time to live of a packet that was routed.
+func hops(c *e2e.Cloud, t *tenant) {
+	to := t.vm["db2"]
+	capture := netlab.Must(to.Capture("icmp[icmptype] == 8"))(c.T)
+	if _, err := t.vm["web1"].Exec("ping", "-c1", "-W2", "-t", "7", to.IPv4().String()); err != nil {
+		c.T.Fatal(err)
+	}
+	if _, err := capture.Expect(5*time.Second, "a packet with one hop less to live", func(p gopacket.Packet) bool {
+		ip, ok := p.NetworkLayer().(*layers.IPv4)
+		return ok && ip.TTL == 6
+	}); err != nil {
+		c.T.Error(err)
+	}
+	if out, err := t.vm["web1"].Exec("ping", "-c1", "-W1", "-t", "1", to.IPv4().String()); err == nil {
+		c.T.Errorf("a packet whose time was over was forwarded:\n%s", out)
+	}
+}
+
+// hosts looks for the router's flows where no port needs them.
+func hosts(c *e2e.Cloud, t *tenant) {
+	c.Eventually(10*time.Second, "the router is on every host with a port of its networks", func() error {
+		return same(c.Get("router/"+t.project+"/r1").GetStatus().GetHosts(), []string{"h1", "h2", "h3"})
+	})
+	only := "kind: Router\nproject: " + t.project + "\nname: r2\nspec: {interfaces: [{subnet: off-v4}]}\n"
+	c.Apply(only)
+	c.Eventually(10*time.Second, "the other router is on one host", func() error {
+		return same(c.Get("router/"+t.project+"/r2").GetStatus().GetHosts(), []string{"h2"})
+	})
+	c.Delete(client.DeleteOptions{}, "router/"+t.project+"/r2")
+}
+
+func same(got, want []string) error {
+	if strings.Join(got, " ") != strings.Join(want, " ") {
+		return fmt.Errorf("got %v, want %v", got, want)
+	}
+	return nil
+}
+
+// routes sends to networks behind endpoints: by one next hop, by two, and by a longer prefix that drops.
+func routes(c *e2e.Cloud, t *tenant) {
+	web1, web2, db := t.vm["web1"], t.vm["web2"], t.vm["db2"]
+	for _, e := range []*netlab.Endpoint{web1, web2} {
+		c.Do(e.AddAddress("10.9.0.1/32"), e.AddAddress("fd00:9::1/128"))
+	}
+	reaches := func(to *netlab.Endpoint, ip string, expect netlab.Reach) netlab.Probe {
+		return netlab.Probe{From: db, To: to, Addr: netip.MustParseAddr(ip), Expect: expect}
+	}
+	route := func(destination, more string) string {
+		return fmt.Sprintf("{destination: %q, %s}", destination, more)
+	}
+	hop := func(e *netlab.Endpoint) string { return fmt.Sprintf("nextHops: [{ip: %q}]", e.IPv4()) }
+	hop6 := func(e *netlab.Endpoint) string { return fmt.Sprintf("nextHops: [{ip: %q}]", e.IPv6()) }
+	c.Apply(t.router(joined, "routes: ["+route("10.9.0.0/16", hop(web2))+", "+route("fd00:9::/64", hop6(web1))+"]"))
+	c.Reach(reaches(web2, "10.9.0.1", netlab.Reaches), reaches(web1, "10.9.0.1", netlab.Unreached), reaches(web1, "fd00:9::1", netlab.Reaches))
+	c.Apply(t.router(joined, "routes: ["+route("10.9.0.0/16", hop(web1))+", "+route("fd00:9::1/128", "type: blackhole")+"]"))
+	c.Reach(reaches(web1, "10.9.0.1", netlab.Reaches), reaches(web2, "10.9.0.1", netlab.Unreached), reaches(web1, "fd00:9::1", netlab.Unreached))
+
+	both := fmt.Sprintf("nextHops: [{ip: %q, weight: 1}, {ip: %q, weight: 3}]", web1.IPv4(), web2.IPv4())
+	c.Apply(t.router(joined, "routes: ["+route("10.9.0.0/16", both)+"]"))
+	share(c, db, web1, web2)
+	c.Apply(t.router(joined, "routes: ["+route("10.9.0.0/16", "nextHops: [{ip: 10.77.0.1}]")+"]"))
+	c.Reach(reaches(web1, "10.9.0.1", netlab.Unreached))
+	c.Eventually(10*time.Second, "the status says why", func() error {
+		st := fmt.Sprint(c.Get("router/" + t.project + "/r1").GetStatus().GetConditions())
+		if !strings.Contains(st, "next hop 10.77.0.1 is on none of the router's subnets") {
+			return fmt.Errorf("%s", st)
+		}
+		return nil
+	})
+	c.Apply(t.router(joined))
+}
+
+// share sends many flows to an address that two endpoints have, of which the second is to get three quarters.
+func share(c *e2e.Cloud, from, first, second *netlab.Endpoint) {
+	const flows = 400
+	captures := []*netlab.Capture{netlab.Must(first.Capture("udp dst port 9999"))(c.T), netlab.Must(second.Capture("udp dst port 9999"))(c.T)}
+	conn := netlab.Must(from.ListenPacket("udp", ":0"))(c.T)
+	c.Do(conn.Close())
+	for range flows { // each from a port of its own
+		out, err := from.DialContext(c.T.Context(), "udp", "10.9.0.1:9999")
+		c.Do(err)
+		_, err = out.Write([]byte("x"))
+		c.Do(err, out.Close())
+	}
+	c.Eventually(10*time.Second, "every flow went to one of the two, and about three of four to the second", func() error {
+		a, b := len(captures[0].Packets()), len(captures[1].Packets())
+		if a+b < flows*98/100 || a+b > flows || b < flows*6/10 || b > flows*9/10 {
+			return fmt.Errorf("%d and %d of %d", a, b, flows)
+		}
+		return nil
+	})
+}
+
+// change edits, moves, kills and takes away, while a flow through the router must not notice what does not concern it.
+func change(c *e2e.Cloud, t, other *tenant) {
+	web, db := t.vm["web1"], t.vm["db2"]
+	ping, err := other.vm["web1"].StartPing(other.vm["db2"].IPv4().String(), netlab.PingOptions{Interval: 10 * time.Millisecond})
+	c.Do(err)
+	c.Apply(t.router("interfaces: [{subnet: web-v4}, {subnet: web-v6}]"))
+	c.Reach(t.across(netlab.Unreached)...)
+	c.Apply(t.router(joined))
+	c.Reach(t.across(netlab.Reaches)...)
+	c.Apply(t.router(joined, "adminStateUp: false"))
+	c.Reach(netlab.Probe{From: web, To: db, Expect: netlab.Unreached})
+	c.Apply(t.router(joined))
+	c.Reach(netlab.Probe{From: web, To: db})
+	c.Do(c.Weftd.Kill())
+	c.Reach(netlab.Probe{From: web, To: db}, netlab.Probe{From: db, To: web, Addr: web.IPv6()})
+	c.Restart()
+	if r := ping.Stop(); r.Lost() > 0 {
+		c.T.Errorf("pings of the other tenant: %s", r)
+	}
+	c.Do(db.MoveTo(c.Host("h2")))
+	c.Active(t.project + "/db2")
+	c.Reach(t.across(netlab.Reaches)...)
+	c.Delete(client.DeleteOptions{}, "router/"+t.project+"/r1")
+	c.Reach(t.across(netlab.Unreached)...)
+	c.Reach(other.across(netlab.Reaches)...)
+	for _, h := range c.Lab.Hosts() {
+		flows, err := h.DumpFlows("br-int")
+		c.Do(err)
+		tag := fmt.Sprintf("reg5=%#x", c.Get("router/"+other.project+"/r1").GetStatus().GetRouter().GetTag())
+		for _, f := range flows {
+			if strings.Contains(f, "reg5=0x") && !strings.Contains(f, tag) && strings.Contains(f, ",reg5=") {
+				c.T.Errorf("%s still has a flow of the router that was deleted: %s", h.Name(), f)
+			}
+		}
+	}
+}
