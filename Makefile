@@ -62,8 +62,8 @@ e2e: deps build ## tests on real Open vSwitch; SUITE=main for one capability's
 fuzz: ## every fuzz target for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)
 
-bench: deps build ## benchmarks; ONLY=ctl for a part; writes docs/benchmarks.md and build/bench.json
-	$(GO) run ./test/bench $(if $(ONLY),-only $(ONLY))
+bench: deps build ## benchmarks; ONLY=ctl for a part; writes docs/benchmarks.md (of a part, with DOC=1) and build/bench.json
+	$(GO) run ./test/bench $(if $(ONLY),-only $(ONLY) $(if $(DOC),-document))
 
 golden: ## rewrite the golden dumps
 	@.ci/golden

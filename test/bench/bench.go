@@ -23,17 +23,18 @@ type Result struct {
 	PeerValue float64 `json:"peer_value,omitempty"`
 	Ratio     float64 `json:"ratio,omitempty"`
 
-	// Target is the largest value that is good, TargetRatio the largest ratio; 0: there is none.
-	Target      float64 `json:"target,omitempty"`
-	TargetRatio float64 `json:"target_ratio,omitempty"`
+	// Target is the largest value that is good, TargetRatio the largest ratio, TargetRatioMin the smallest; 0: there is none.
+	Target         float64 `json:"target,omitempty"`
+	TargetRatio    float64 `json:"target_ratio,omitempty"`
+	TargetRatioMin float64 `json:"target_ratio_min,omitempty"`
 }
 
 // verdict says whether a result is as good as it should be; empty when nothing is said about it.
 func (r Result) verdict() string {
 	switch {
-	case r.Target == 0 && r.TargetRatio == 0:
+	case r.Target == 0 && r.TargetRatio == 0 && r.TargetRatioMin == 0:
 		return ""
-	case r.Target != 0 && r.Value > r.Target, r.TargetRatio != 0 && r.Ratio > r.TargetRatio:
+	case r.Target != 0 && r.Value > r.Target, r.TargetRatio != 0 && r.Ratio > r.TargetRatio, r.Ratio < r.TargetRatioMin:
 		return "MISSED"
 	}
 	return "met"
@@ -47,6 +48,9 @@ func (r Result) target() string {
 	}
 	if r.TargetRatio != 0 {
 		words = append(words, "≤ "+number(r.TargetRatio)+" ×")
+	}
+	if r.TargetRatioMin != 0 {
+		words = append(words, "≥ "+number(r.TargetRatioMin)+" ×")
 	}
 	return strings.Join(words, ", ")
 }
@@ -107,6 +111,9 @@ func againstValue(peer string, value float64) func(*Result) {
 
 func targetValue(v float64) func(*Result) { return func(r *Result) { r.Target = v } }
 func targetRatio(v float64) func(*Result) { return func(r *Result) { r.TargetRatio = v } }
+
+// targetRatioMin is for what is better when it is more.
+func targetRatioMin(v float64) func(*Result) { return func(r *Result) { r.TargetRatioMin = v } }
 
 // find returns a result by name.
 func (b *bench) find(name string) (Result, bool) {

@@ -40,6 +40,14 @@ func TestVerdict(t *testing.T) {
 			Result{Name: "a", Value: 1, Unit: "s", Peer: "b", PeerValue: 2, Ratio: 0.5, TargetRatio: 0.4},
 			"MISSED", "≤ 0.4 ×", "a 1 s (b 2, ratio 0.5) [≤ 0.4 ×: MISSED]",
 		},
+		{
+			Result{Name: "a", Value: 9, Unit: "Mbit/s", Peer: "b", PeerValue: 10, Ratio: 0.9, TargetRatioMin: 0.95},
+			"MISSED", "≥ 0.95 ×", "a 9 Mbit/s (b 10, ratio 0.9) [≥ 0.95 ×: MISSED]",
+		},
+		{
+			Result{Name: "a", Value: 10, Unit: "Mbit/s", Peer: "b", PeerValue: 10, Ratio: 1, TargetRatioMin: 0.95},
+			"met", "≥ 0.95 ×", "a 10 Mbit/s (b 10, ratio 1) [≥ 0.95 ×: met]",
+		},
 	} {
 		if got := c.r.verdict(); got != c.verdict {
 			t.Errorf("%v: verdict %q, want %q", c.r, got, c.verdict)
@@ -140,5 +148,37 @@ func TestDocument(t *testing.T) {
 		if !strings.Contains(text, want) {
 			t.Errorf("the document does not have %q:\n%s", want, text)
 		}
+	}
+}
+
+// A part that was measured alone takes its place in the document of a whole run, and nothing else of it changes.
+func TestDocumentOfAPart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "benchmarks.md")
+	whole := &bench{out: &strings.Builder{}, notes: []note{{"Profile of weftd: x", "text"}}}
+	whole.add("of.a_ms", "ms", []float64{1})
+	whole.add("carry.vxlan.kpps", "kpackets/s", []float64{2})
+	whole.add("ctl.port_add.spread.k5000_ms", "ms", []float64{4})
+	if err := writeDocument(path, whole); err != nil {
+		t.Fatal(err)
+	}
+	before := read(path)
+	part := &bench{out: &strings.Builder{}, options: options{only: "carry"}}
+	part.add("carry.vxlan.kpps", "kpackets/s", []float64{3})
+	part.add("carry.gre.kpps", "kpackets/s", []float64{5})
+	if err := writeDocument(path, part); err != nil {
+		t.Fatal(err)
+	}
+	was, is := "| `carry.vxlan.kpps` | 2 |", "| `carry.vxlan.kpps` | 3 | kpackets/s | 3 – 3 | 1 |  |  |\n| `carry.gre.kpps` | 5 |"
+	head, tail, found := strings.Cut(before, was)
+	_, tail, _ = strings.Cut(tail, "\n")
+	if !found {
+		t.Fatalf("the document has no %q:\n%s", was, before)
+	}
+	want := head + is + " kpackets/s | 5 – 5 | 1 |  |  |\n" + tail
+	if got := read(path); got != want {
+		t.Errorf("the document is\n%s\nwant\n%s", got, want)
+	}
+	if err := writeDocument(filepath.Join(t.TempDir(), "none.md"), part); err == nil {
+		t.Error("a part without a document to put it into is no error")
 	}
 }

@@ -19,6 +19,7 @@ import (
 func main() {
 	var o options
 	flag.StringVar(&o.only, "only", "", "run only what has names that begin with `prefix`, such as ctl or of.push100k")
+	flag.BoolVar(&o.document, "document", false, "with -only: put the part into docs/benchmarks.md, too")
 	flag.BoolVar(&o.quick, "quick", false, "small and few: see that everything runs")
 	flag.StringVar(&o.keep, "profiles", "", "`directory` to keep weftd's CPU profiles in")
 	flag.Parse()
@@ -41,10 +42,11 @@ func start(ctx context.Context, o options) error {
 
 // options say what to run.
 type options struct {
-	only  string
-	quick bool
-	keep  string // directory for profiles; empty: they are not kept
-	root  string // of the source tree; empty: found
+	only     string
+	document bool // a part goes into the document
+	quick    bool
+	keep     string // directory for profiles; empty: they are not kept
+	root     string // of the source tree; empty: found
 }
 
 // suites are run in this order: what needs a quiet machine most comes first, what takes longest last.
@@ -56,6 +58,7 @@ func suites() []suite {
 		{"of.push", pushSuite},
 		{"of.resync", resyncSuite},
 		{"store", storeSuite},
+		{"carry", carrySuite},
 		{"ctl.port_add.spread", spreadSuite},
 		{"ctl.bulk5000.spread", bulkSpreadSuite},
 		{"sim", simSuite},
@@ -127,7 +130,7 @@ func (b *bench) write() error {
 	if err := writeJSON(filepath.Join(build, "bench.json"), b.results); err != nil {
 		return err
 	}
-	if b.only != "" {
+	if b.only != "" && (!b.document || b.partial) {
 		return nil
 	}
 	return writeDocument(filepath.Join(b.root, "docs", "benchmarks.md"), b)

@@ -75,9 +75,14 @@ func writeJSON(path string, results []Result) error {
 func writeMarkdown(w io.Writer, results []Result) {
 	fmt.Fprintf(w, "| %s |\n|%s\n", strings.Join(heads(), " | "), strings.Repeat("---|", len(heads())))
 	for _, r := range results {
-		cells := columns(r)
-		cells[0] = "`" + cells[0] + "`"
-		fmt.Fprintf(w, "| %s |\n", strings.Join(cells, " | "))
+		fmt.Fprint(w, row(r))
 	}
 	fmt.Fprintln(w)
+}
+
+// row is a result's line of that table.
+func row(r Result) string {
+	cells := columns(r)
+	cells[0] = "`" + cells[0] + "`"
+	return "| " + strings.Join(cells, " | ") + " |\n"
 }

@@ -59,7 +59,7 @@ type shared struct {
 	Client *client.Client
 	opts   Options
 
-	physicals []*Physical
+	physicals []*netlab.Physical
 
 	mu      sync.Mutex
 	members map[string][]*netlab.Endpoint // by network

@@ -80,6 +80,7 @@ type Lab struct {
 	mu        sync.Mutex
 	hosts     []*Host
 	endpoints []*Endpoint
+	physicals []*Physical
 	closers   map[io.Closer]struct{} // captures, pingers, servers
 	closed    bool
 	stateDir  string // where the lab remembers itself; empty: it does not

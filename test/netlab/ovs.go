@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -111,6 +112,32 @@ func (h *Host) DumpFlows(bridge string) ([]string, error) {
 // Trace runs a packet, described as in ovs-fields(7), through a bridge's tables and returns ofproto/trace's report.
 func (h *Host) Trace(bridge, flow string) (string, error) {
 	return h.Appctl("ofproto/trace", bridge, flow)
+}
+
+// Passes counts the packets that a userspace datapath has received, and how often one of them went through its tables
+// again: after a tunnel header was taken off, after connection tracking.
+type Passes struct{ Packets, Recirculations uint64 }
+
+// Passes reads the counters of the host's datapath, which all of its bridges share.
+func (h *Host) Passes() (Passes, error) {
+	out, err := h.Appctl("dpif-netdev/pmd-stats-show")
+	if err != nil {
+		return Passes{}, err
+	}
+	var p Passes
+	for line := range strings.Lines(out) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		to, ok := map[string]*uint64{"packets received": &p.Packets, "packet recirculations": &p.Recirculations}[name]
+		if !ok {
+			continue
+		}
+		n, err := strconv.ParseUint(value, 10, 64)
+		if err != nil {
+			return Passes{}, fmt.Errorf("host %s: %s: %w", h.name, strings.TrimSpace(line), err)
+		}
+		*to += n // of one thread
+	}
+	return p, nil
 }
 
 // Verdict is the "Datapath actions" line of a Trace report.

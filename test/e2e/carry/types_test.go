@@ -3,6 +3,7 @@ package carry_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/weft-sdn/weft/test/e2e"
@@ -34,6 +35,7 @@ func TestTypes(t *testing.T) {
 			c.Run("talk", func(c *e2e.Cloud) { c.Talk(members[red]) })
 			c.Run("full size", func(c *e2e.Cloud) { c.FullSize(red+"/web", members[red][0], members[red][1]) })
 			c.Run("on the wire", func(c *e2e.Cloud) { onTheWire(c, k, members[red]) })
+			c.Run("passes", func(c *e2e.Cloud) { passes(c, members[red]) })
 		})
 	}
 	c.Run("nothing crosses", func(c *e2e.Cloud) { nothingCrosses(c, members) })
@@ -119,6 +121,32 @@ func checkWire(c *e2e.Cloud, k kind, packets []netlab.Packet) {
 	}
 	if k.entropy != "" && len(spread) < conversations/2 {
 		c.T.Errorf("%d conversations have %d values of %s: %v", conversations, len(spread), k.entropy, spread)
+	}
+}
+
+// passes sends many frames one way: the host that they leave looks each up once, the host where they arrive at most once more
+// than that, after it has taken off what carried them.
+func passes(c *e2e.Cloud, vms []*netlab.Endpoint) {
+	const bursts, burst = 20, 50
+	from, to := vms[0], vms[1]
+	heard := netlab.Must(to.Capture("udp dst port 9"))(c.T)
+	frame := e2e.UDP{SrcMAC: from.MAC(), DstMAC: to.MAC(), Src: from.IPv4().String(), Dst: to.IPv4().String()}.Frame([]byte("passes"))
+	before := []netlab.Passes{netlab.Must(from.Host().Passes())(c.T), netlab.Must(to.Host().Passes())(c.T)}
+	for sent := burst; sent <= bursts*burst; sent += burst {
+		c.Do(from.Send(slices.Repeat([][]byte{frame}, burst)...))
+		c.Eventually(patience, "a burst arrives", func() error {
+			if n := len(heard.Received()); n < sent {
+				return fmt.Errorf("%d of %d frames have", n, sent)
+			}
+			return nil
+		})
+	}
+	for i, h := range []*netlab.Host{from.Host(), to.Host()} {
+		// Of what else is about in the meantime, such as address resolution, there is much less.
+		most := []uint64{bursts * burst / 20, bursts * burst * 21 / 20}[i]
+		if again := netlab.Must(h.Passes())(c.T).Recirculations - before[i].Recirculations; again > most {
+			c.T.Errorf("%s: %d frames went through the datapath again %d times, want at most %d", h.Name(), bursts*burst, again, most)
+		}
 	}
 }
 
