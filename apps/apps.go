@@ -13,16 +13,21 @@ import (
 	"github.com/weft-sdn/weft/controller/intent"
 )
 
+// Config is what an operator may choose about apps. The zero value will do.
+type Config struct {
+	Tunnel tunnel.Config
+}
+
 // All returns the apps over the given tables. Their IDs mark the cookies of their flows: an ID once given is never given to
 // another app.
-func All(t *intent.Tables) []compile.App {
+func All(t *intent.Tables, cfg Config) []compile.App {
 	return []compile.App{
-		base.New(t),         // 1
-		binding.New(t),      // 2
-		arp.New(t),          // 3
-		portsecurity.New(t), // 4
-		tunnel.New(t),       // 5
-		l2.New(t),           // 6
-		route.New(t),        // 14
+		base.New(t),               // 1
+		binding.New(t),            // 2
+		arp.New(t),                // 3
+		portsecurity.New(t),       // 4
+		tunnel.New(t, cfg.Tunnel), // 5
+		l2.New(t),                 // 6
+		route.New(t),              // 14
 	}
 }

@@ -31,14 +31,14 @@ func (e edit) String() string {
 	return fmt.Sprintf("%s net%d port%d host%d %t", e.Op, e.Net, e.Port, e.Host, e.Flag)
 }
 
-var types = []string{"vxlan", "geneve", "gre"}
+var types = []string{"vxlan", "geneve", "gre", "nvgre"}
 
 func network(i int, up bool) intent.Network {
 	return intent.Network{Key: netKey(i), Tag: uint32(i + 1), MTU: 1450, Up: up}
 }
 
 func segment(i int) intent.Segment {
-	return intent.Segment{Key: intent.SegmentKey{Network: netKey(i)}, Type: types[i%3], ID: uint32(5001 + i)}
+	return intent.Segment{Key: intent.SegmentKey{Network: netKey(i)}, Type: types[i%4], ID: uint32(5001 + i)}
 }
 
 func netKey(i int) intent.Key {
@@ -67,7 +67,7 @@ func hostName(i int) string { return fmt.Sprintf("h%d", i) }
 func world() compiletest.World[edit] {
 	t := intent.NewTables()
 	return compiletest.World[edit]{
-		Config: compile.Config{Apps: apps.All(t), DB: t.DB, Check: pipeline.NewChecker()},
+		Config: compile.Config{Apps: apps.All(t, apps.Config{}), DB: t.DB, Check: pipeline.NewChecker()},
 		Edit:   func(e edit) { apply(t, e) },
 	}
 }
@@ -150,7 +150,7 @@ func drawEdit(t *rapid.T) edit {
 	return edit{
 		Op: rapid.SampledFrom([]string{"network", "port", "host", "plug", "plug", "port", "host", "network", "no network", "no port", "no host", "unplug",
 			"router", "router", "no router", "interface", "interface", "no interface", "route", "no route"}).Draw(t, "op"),
-		Net:  rapid.IntRange(0, 2).Draw(t, "net"),
+		Net:  rapid.IntRange(0, 3).Draw(t, "net"),
 		Port: rapid.IntRange(0, 4).Draw(t, "port"),
 		Host: rapid.IntRange(0, 2).Draw(t, "host"),
 		Alt:  rapid.IntRange(0, 3).Draw(t, "alt"),
@@ -192,7 +192,7 @@ func lab(t *testing.T) (*intent.Tables, *compiletest.Probe) {
 		apply(tables, edit{Op: "port", Port: i, Net: i / 2, Flag: true})
 		apply(tables, edit{Op: "plug", Port: i, Host: i % 2, Alt: 1})
 	}
-	p := compiletest.New(t, compile.Config{Apps: apps.All(tables), DB: tables.DB, Check: pipeline.NewChecker()})
+	p := compiletest.New(t, compile.Config{Apps: apps.All(tables, apps.Config{}), DB: tables.DB, Check: pipeline.NewChecker()})
 	p.Step()
 	return tables, p
 }
@@ -207,12 +207,14 @@ func TestOnlyWhatReadsTheChangeRuns(t *testing.T) {
 		{"a new MAC address of one port", edit{Op: "port", Port: 0, Net: 0, Flag: true, Alt: 1}, []string{
 			"arp.answer(port/red/vm0)", "binding.bind(port/red/vm0)", "l2.attach(port/red/vm0)", "l2.forward(port/red/vm0)",
 			"portsecurity.protect(port/red/vm0)", "route.neighbour(port/red/vm0)",
+			"tunnel.loose(port/red/vm0)", "tunnel.origin(port/red/vm0)",
 		}},
 		{"an interface that belongs to no port", edit{Op: "plug", Port: 9, Host: 0, Alt: 1}, []string{}},
 		{"the same row again", edit{Op: "port", Port: 0, Net: 0, Flag: true}, []string{}},
 		{"another number for a plugged interface", edit{Op: "plug", Port: 2, Host: 0, Alt: 2}, []string{
 			"arp.answer(port/red/vm2)", "binding.bind(port/red/vm2)", "binding.site(port/red/vm2)", "l2.attach(port/red/vm2)",
 			"l2.forward(port/red/vm2)", "l2.shard(network/red/net1)", "portsecurity.protect(port/red/vm2)",
+			"tunnel.origin(port/red/vm2)",
 		}},
 	}
 	for _, test := range tests {

@@ -34,7 +34,7 @@ func TestGoldenDumps(t *testing.T) {
 	}
 	probe.Step()
 	state := probe.Host("h0")
-	for _, app := range apps.All(intent.NewTables()) {
+	for _, app := range apps.All(intent.NewTables(), apps.Config{}) {
 		t.Run(app.Name, func(t *testing.T) {
 			got := dump(state.Flows, app.ID)
 			slices.SortFunc(state.Ports, func(a, b compile.OVSPort) int { return strings.Compare(a.Name, b.Name) })

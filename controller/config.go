@@ -31,6 +31,9 @@ type Config struct {
 
 	UnderlayMTU int // bytes; default 1500
 
+	VXLANPort  uint16 // UDP port of VXLAN on all hosts; default 4789
+	GenevePort uint16 // UDP port of Geneve on all hosts; default 6081
+
 	Version string
 	Log     *logrus.Logger
 	// Listen opens listeners; default net.Listen. Labs listen in a network namespace of their own.

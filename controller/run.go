@@ -14,6 +14,8 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/weft-sdn/weft/apps"
+	"github.com/weft-sdn/weft/apps/tunnel"
 	"github.com/weft-sdn/weft/controller/intent"
 	"github.com/weft-sdn/weft/controller/reconcile"
 	"github.com/weft-sdn/weft/controller/store"
@@ -97,7 +99,7 @@ func newCore(cfg Config, s store.Store, log *logrus.Entry) (*core, error) {
 		return nil, err
 	}
 	c.memory = newMemory(s, log)
-	if c.world, err = newWorld(c.board, c.memory, log); err != nil {
+	if c.world, err = newWorld(c.board, apps.Config{Tunnel: tunnel.Config{VXLANPort: cfg.VXLANPort, GenevePort: cfg.GenevePort}}, c.memory, log); err != nil {
 		return nil, err
 	}
 	c.feed = newFeed(c.catalog, c.world, log)

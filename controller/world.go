@@ -52,10 +52,10 @@ type observedHost struct {
 	DatapathType string     `json:"datapathType,omitempty"`
 }
 
-func newWorld(sink compile.Sink, m *memory, log *logrus.Entry) (*world, error) {
+func newWorld(sink compile.Sink, cfg apps.Config, m *memory, log *logrus.Entry) (*world, error) {
 	w := &world{log: log, inbox: newInbox(), memory: m, tables: intent.NewTables(), hosts: map[string]*host{}}
 	engine, err := compile.New(compile.Config{
-		Apps: apps.All(w.tables), DB: w.tables.DB, Check: pipeline.NewChecker(), Sink: sink,
+		Apps: apps.All(w.tables, cfg), DB: w.tables.DB, Check: pipeline.NewChecker(), Sink: sink,
 	})
 	w.engine = engine
 	return w, err

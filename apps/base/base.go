@@ -15,6 +15,7 @@ func New(t *intent.Tables) compile.App {
 	return compile.App{Name: "base", ID: 1, Rules: []compile.Rule{
 		compile.ForEach("miss", t.Hosts, miss),
 		compile.ForEach("deliver", t.Hosts, deliver),
+		compile.ForEach("dropped", t.Hosts, dropped),
 	}}
 }
 
@@ -34,5 +35,16 @@ func miss(_ *table.Reader, h intent.Host, out *compile.Out) {
 func deliver(_ *table.Reader, h intent.Host, out *compile.Out) {
 	if h.Up {
 		out.Flow(h.Name, pipeline.Deliver, 1, nil, flow.Actions{flow.OutputReg(pipeline.OutPort)})
+	}
+}
+
+// dropped counts what is dropped, by reason.
+func dropped(_ *table.Reader, h intent.Host, out *compile.Out) {
+	if !h.Up {
+		return
+	}
+	for _, d := range pipeline.DropReasons {
+		out.Counted(compile.Counter{Kind: compile.Drops, Subject: d.Name}, h.Name, pipeline.Dropped, 100,
+			flow.Match{pipeline.Reason.Is(uint64(d.Reason))}, nil)
 	}
 }

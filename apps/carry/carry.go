@@ -56,7 +56,7 @@ type Path struct {
 }
 
 // All lists every way of carrying.
-var All = []Carrier{VXLAN, Geneve, GRE}
+var All = []Carrier{VXLAN, Geneve, GRE, NVGRE}
 
 // Of finds what carries segments of a type.
 func Of(segmentType string) (Carrier, error) {
@@ -66,37 +66,4 @@ func Of(segmentType string) (Carrier, error) {
 		}
 	}
 	return nil, fmt.Errorf("nothing carries networks of type %q", segmentType)
-}
-
-// Tunnel is a carrier with one flow-based port that serves all remote hosts: the flows set the remote address. The number
-// of ports on a host is then independent of the number of hosts, and because the OpenFlow port number is requested, not
-// assigned, no flow depends on what a restart of ovs-vswitchd does to port numbers.
-type Tunnel struct {
-	typ       string
-	Port      string // name of the interface
-	Interface string // Open vSwitch's type of the interface
-	OFPort    uint32 // requested OpenFlow port number
-}
-
-// Type implements Carrier.
-func (t Tunnel) Type() string { return t.typ }
-
-// Family implements Carrier.
-func (t Tunnel) Family() Family { return Tunnels }
-
-// Leave implements Carrier: the id is the tunnel's key.
-func (t Tunnel) Leave(s Segment, to Remote) flow.Actions {
-	return flow.Actions{flow.SetField(flow.U64(flow.TunID, uint64(s.ID))), setRemote(to.IP), flow.Output(t.OFPort)}
-}
-
-// Arrive implements Carrier.
-func (t Tunnel) Arrive(s Segment) (flow.Match, flow.Actions) {
-	return flow.Match{flow.U32(flow.InPort, t.OFPort), flow.U64(flow.TunID, uint64(s.ID))}, nil
-}
-
-func setRemote(ip netip.Addr) flow.Action {
-	if ip.Is6() {
-		return flow.SetField(flow.IP(flow.TunIPv6Dst, ip))
-	}
-	return flow.SetField(flow.IP(flow.TunDst, ip))
 }

@@ -106,7 +106,8 @@ func (a app) leave(r *table.Reader, n intent.Network, host string, out *compile.
 	return by.Leave(carry.Segment{ID: s.ID}, carry.Remote{IP: h.TunnelIP}), true
 }
 
-// receive accepts the frames of a network that other hosts send, on the hosts that have it.
+// receive accepts the frames of a network that other hosts send, on the hosts that have it. Those that come by tunnels are
+// apps/tunnel's.
 func (a app) receive(r *table.Reader, s intent.Site, out *compile.Out) {
 	n, ok := a.Networks.Get(r, s.Network)
 	if !ok {
@@ -114,7 +115,7 @@ func (a app) receive(r *table.Reader, s intent.Site, out *compile.Out) {
 	}
 	for segment := range a.SegmentsOf.List(r, s.Network) {
 		by, err := carry.Of(segment.Type)
-		if err != nil {
+		if err != nil || by.Family() == carry.Tunnels {
 			continue // forward says so
 		}
 		match, undo := by.Arrive(carry.Segment{ID: segment.ID})

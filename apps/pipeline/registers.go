@@ -10,6 +10,8 @@ var (
 	OutPort = flow.Sub{ID: flow.Reg1, Off: 0, Len: 32}
 	// FromTunnel is 1 for a frame that another host sent. Such a frame is never sent to a third one (split horizon).
 	FromTunnel = flow.Sub{ID: flow.Reg2, Off: 0, Len: 1}
+	// Reason is why the frame is dropped: the number of a Reason, for Dropped.
+	Reason = flow.Sub{ID: flow.Reg2, Off: 8, Len: 8}
 	// Shard is the part of a network's local ports to which FloodLocal copies the frame (see apps/l2).
 	Shard = flow.Sub{ID: flow.Reg3, Off: 0, Len: 32}
 	// Router is the tag of the router that the frame is at (RouterStatus.tag); RouterIn sets it.
@@ -38,5 +40,6 @@ var Registers = []Register{
 	{"nexthop4", NextHop4, "IPv4 address of the next hop"},
 	{"nexthop6", NextHop6, "IPv6 address of the next hop"},
 	{"slot", Slot, "hash of the flow over the next hops of its route"},
+	{"reason", Reason, "why the frame is dropped"},
 	{"shard", Shard, "which of the network's local ports a copy is for"},
 }

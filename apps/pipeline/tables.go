@@ -10,6 +10,7 @@ import (
 // their places between these.
 const (
 	Classify       = 0
+	TunnelOrigin   = 2
 	PortSecurity   = 10
 	PortSecurityND = 12
 	Resolve        = 20
@@ -23,6 +24,7 @@ const (
 	Flood          = 44
 	FloodLocal     = 46
 	Deliver        = 60
+	Dropped        = 62
 )
 
 // Table is a row of the pipeline: what its flows may be.
@@ -52,11 +54,19 @@ var (
 var Tables = []Table{
 	{
 		ID: Classify, Name: "classify",
-		Doc:   "Tells from the port, and from a tunnel's id, to which network a frame belongs. What comes in by a port that no binding explains is dropped.",
+		Doc:   "Tells from the port, and from a tunnel's id and sender, to which network a frame belongs. What comes in by a port that no binding explains is dropped.",
 		Match: fields(flow.InPort, flow.VLANVID, tunFields),
 		Set:   fields(flow.Reg0, flow.Reg2),
-		Next:  []uint8{PortSecurity, Resolve, L2},
-		Apps:  []string{"l2"},
+		Next:  []uint8{TunnelOrigin, PortSecurity, Resolve, L2, Dropped},
+		Apps:  []string{"l2", "tunnel"},
+	},
+	{
+		ID: TunnelOrigin, Name: "tunnel_origin",
+		Doc:   "Lets frames in from the hosts that may send them: a port's address comes from the host where the port is, and from nowhere else.",
+		Match: fields(flow.Reg0, flow.EthSrc, tunFields),
+		Set:   fields(flow.Reg2),
+		Next:  []uint8{L2, Dropped},
+		Apps:  []string{"tunnel"},
 	},
 	{
 		ID: PortSecurity, Name: "port_security",
@@ -159,6 +169,12 @@ var Tables = []Table{
 		ID: Deliver, Name: "deliver",
 		Doc:   "Hands the frame to the port in outport.",
 		Match: fields(flow.Reg0, flow.Reg1),
+		Apps:  []string{"base"},
+	},
+	{
+		ID: Dropped, Name: "dropped",
+		Doc:   "Counts what was dropped for a reason that operators want to know.",
+		Match: fields(flow.Reg2),
 		Apps:  []string{"base"},
 	},
 }

@@ -57,6 +57,8 @@ func command() *cobra.Command {
 	f.StringVar(&pprof, "pprof", "off", `"on": serve /debug/pprof beside the metrics`)
 	f.StringVar(&cfg.Advertise, "advertise", "", "address at which switches reach OpenFlow (default: the one their OVSDB connection came to)")
 	f.IntVar(&cfg.UnderlayMTU, "underlay-mtu", 1500, "MTU between hosts, bytes")
+	f.Uint16Var(&cfg.VXLANPort, "vxlan-port", 4789, "UDP port of VXLAN, the same on all hosts")
+	f.Uint16Var(&cfg.GenevePort, "geneve-port", 6081, "UDP port of Geneve, the same on all hosts")
 	for name, files := range map[string]*controller.TLSFiles{
 		"etcd": &cfg.Etcd.TLS, "grpc": &cfg.GRPCTLS, "openflow": &cfg.OpenFlowTLS, "ovsdb": &cfg.OVSDBTLS,
 	} {

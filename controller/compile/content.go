@@ -14,6 +14,7 @@ const (
 	kindGroup
 	kindMeter
 	kindPort
+	kindCounter
 	kindRow // a derived row; on no host, used in conflicts
 )
 
@@ -31,14 +32,14 @@ type content struct {
 	slotKey
 	instructions string
 	cookie       uint64
-	other        any      // flow.Group, flow.Meter or OVSPort
+	other        any      // flow.Group, flow.Meter, OVSPort or CountedFlow
 	next         *content // another one with the same cookie
 	refs         int      // claims on it
 	since        int64    // revision at which it first was there
 }
 
-func (c *content) isFlow(key slotKey, match, instructions []byte) bool {
-	return c.kind == kindFlow && c.table == key.table && c.priority == key.priority &&
+func (c *content) isFlow(key slotKey, mark uint64, match, instructions []byte) bool {
+	return c.kind == kindFlow && c.cookie&flow.CookieCounted == mark && c.table == key.table && c.priority == key.priority &&
 		c.text == string(match) && c.instructions == string(instructions)
 }
 
@@ -71,6 +72,8 @@ func (k slotKey) String() string {
 		return fmt.Sprintf("group %d", k.id)
 	case kindMeter:
 		return fmt.Sprintf("meter %d", k.id)
+	case kindCounter:
+		return fmt.Sprintf("counter of the flow table=%d priority=%d match=%x", k.table, k.priority, k.text)
 	case kindRow:
 		return "derived row " + k.text
 	}
@@ -83,7 +86,7 @@ type pool map[uint64]*content
 // find returns the flow with this cookie and content.
 func (p pool) find(cookie uint64, key slotKey, match, instructions []byte) *content {
 	for c := p[cookie]; c != nil; c = c.next {
-		if c.isFlow(key, match, instructions) {
+		if c.isFlow(key, cookie&flow.CookieCounted, match, instructions) {
 			return c
 		}
 	}

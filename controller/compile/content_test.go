@@ -2,7 +2,7 @@ package compile
 
 import "testing"
 
-// Two different flows may share a 48-bit hash. They must stay two.
+// Two different flows may share a 47-bit hash. They must stay two.
 func TestPoolKeepsFlowsWithOneCookieApart(t *testing.T) {
 	flowOf := func(instructions string) *content {
 		return &content{slotKey: slotKey{kind: kindFlow, table: 1, text: "m"}, instructions: instructions, cookie: 7}

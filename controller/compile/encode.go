@@ -22,6 +22,7 @@ func (o *Out) encode(key slotKey, m flow.Match, do flow.Actions) (match, instruc
 	return buf[:cut], buf[cut:], true
 }
 
-func cookie(app uint8, key slotKey, match, instructions []byte) uint64 {
-	return flow.Cookie(app, key.table, key.priority, match, instructions)
+// cookie returns a flow's cookie; mark is flow.CookieCounted or 0.
+func cookie(app uint8, key slotKey, mark uint64, match, instructions []byte) uint64 {
+	return flow.Cookie(app, key.table, key.priority, match, instructions) | mark
 }

@@ -176,6 +176,8 @@ func (d *HostDelta) add(c *content) {
 		d.AddedMeters = append(d.AddedMeters, v)
 	case OVSPort:
 		d.AddedPorts = append(d.AddedPorts, v)
+	case CountedFlow:
+		d.AddedCounters = append(d.AddedCounters, v)
 	}
 }
 
@@ -189,6 +191,8 @@ func (d *HostDelta) remove(key slotKey, before *content) {
 		d.RemovedMeters = append(d.RemovedMeters, v.ID)
 	case OVSPort:
 		d.RemovedPorts = append(d.RemovedPorts, v.Key())
+	case CountedFlow:
+		d.RemovedCounters = append(d.RemovedCounters, v.Key)
 	}
 }
 
@@ -199,5 +203,5 @@ func (h *host) state() HostState {
 	for _, s := range h.slots {
 		d.add(s.first.c)
 	}
-	return HostState{Host: h.name, Flows: d.AddedFlows, Groups: d.AddedGroups, Meters: d.AddedMeters, Ports: d.AddedPorts}
+	return HostState{Host: h.name, Flows: d.AddedFlows, Groups: d.AddedGroups, Meters: d.AddedMeters, Ports: d.AddedPorts, Counters: d.AddedCounters}
 }

@@ -88,6 +88,23 @@ func (o *Out) withdraw() {
 // Flow wants a flow on a host. A flow that the pipeline refuses fails the unit, which then has no output at all.
 // The slices are not kept.
 func (o *Out) Flow(host string, table uint8, priority uint16, m flow.Match, do flow.Actions) {
+	o.marked(0, host, table, priority, m, do)
+}
+
+// Counted wants a flow on a host and its packets counted. Flows with one counter are counted together.
+func (o *Out) Counted(c Counter, host string, table uint8, priority uint16, m flow.Match, do flow.Actions) {
+	o.marked(flow.CookieCounted, host, table, priority, m, do)
+	if o.err != nil {
+		return
+	}
+	key := o.last.slotKey
+	at := key.flow()
+	key.kind = kindCounter
+	emitOther(o, host, key, CountedFlow{at, c})
+}
+
+// marked wants a flow with a mark in its cookie.
+func (o *Out) marked(mark uint64, host string, table uint8, priority uint16, m flow.Match, do flow.Actions) {
 	if o.err != nil {
 		return
 	}
@@ -99,35 +116,35 @@ func (o *Out) Flow(host string, table uint8, priority uint16, m flow.Match, do f
 	before := o.before()
 	c := before.c
 	switch {
-	case c != nil && c.isFlow(key, match, instructions):
-	case o.last != nil && o.last.isFlow(key, match, instructions):
+	case c != nil && c.isFlow(key, mark, match, instructions):
+	case o.last != nil && o.last.isFlow(key, mark, match, instructions):
 		c = o.last
 	default:
-		if c = o.flow(key, match, instructions); c != nil {
+		if c = o.flow(key, mark, match, instructions); c != nil {
 			break
 		}
 		if o.refused(host, table, priority, m, do) {
 			return
 		}
-		c = o.newFlow(key, match, instructions)
+		c = o.newFlow(key, mark, match, instructions)
 	}
 	o.emit(host, before, c)
 }
 
 // flow finds a content that exists already, in the engine or among those new in this worker.
-func (o *Out) flow(key slotKey, match, instructions []byte) *content {
-	id := cookie(o.unit.rule.app.ID, key, match, instructions)
+func (o *Out) flow(key slotKey, mark uint64, match, instructions []byte) *content {
+	id := cookie(o.unit.rule.app.ID, key, mark, match, instructions)
 	if c := o.engine.pool.find(id, key, match, instructions); c != nil {
 		return c
 	}
 	return o.fresh.find(id, key, match, instructions)
 }
 
-func (o *Out) newFlow(key slotKey, match, instructions []byte) *content {
+func (o *Out) newFlow(key slotKey, mark uint64, match, instructions []byte) *content {
 	text := string(o.buf) // match and instructions in one piece
 	key.text = text[:len(match)]
 	c := &content{slotKey: key, instructions: text[len(match):]}
-	c.cookie = cookie(o.unit.rule.app.ID, key, match, instructions)
+	c.cookie = cookie(o.unit.rule.app.ID, key, mark, match, instructions)
 	c.next = o.fresh[c.cookie]
 	o.fresh[c.cookie] = c
 	return c

@@ -92,6 +92,18 @@ type OVSPort struct {
 	OFPort  uint32 // OpenFlow port number to ask for; 0: any
 }
 
+// Counter names what packets are counted as: "drop", and the reason; later a rule or an address.
+type Counter struct{ Kind, Subject string }
+
+// Drops is the kind of counters of dropped packets; their subject is the reason.
+const Drops = "drop"
+
+// CountedFlow is a flow whose packets are counted.
+type CountedFlow struct {
+	Key     flow.Key
+	Counter Counter
+}
+
 // PortKey names a port on its host.
 type PortKey struct{ Bridge, Name string }
 
@@ -116,11 +128,15 @@ type HostDelta struct {
 	AddedGroups []flow.Group
 	AddedMeters []flow.Meter
 	AddedPorts  []OVSPort
+	// Counters come with the flows that they count, and go with them.
+	AddedCounters []CountedFlow
 
 	RemovedFlows  []flow.Key
 	RemovedGroups []uint32
 	RemovedMeters []uint32
 	RemovedPorts  []PortKey
+	// RemovedCounters are flows that are counted no more.
+	RemovedCounters []flow.Key
 }
 
 // HostFlow is a flow's place on a host.
@@ -131,13 +147,14 @@ type HostFlow struct {
 
 // HostState is everything that one host is to have, in no particular order, and the last Step that it reflects.
 type HostState struct {
-	Host   string
-	Seq    uint64
-	Rev    int64
-	Flows  []flow.Flow
-	Groups []flow.Group
-	Meters []flow.Meter
-	Ports  []OVSPort
+	Host     string
+	Seq      uint64
+	Rev      int64
+	Flows    []flow.Flow
+	Groups   []flow.Group
+	Meters   []flow.Meter
+	Ports    []OVSPort
+	Counters []CountedFlow
 }
 
 // Owner is one unit: a rule and the subject of the row that it was called for.

@@ -135,6 +135,12 @@ type Site struct {
 // String returns "network/red/web on h1".
 func (s Site) String() string { return s.Network.String() + " on " + s.Host }
 
+// LooseSite says that frames of a network with any source address may come from a host.
+type LooseSite Site
+
+// String returns "any address of network/red/web on h1".
+func (s LooseSite) String() string { return "any address of " + Site(s).String() }
+
 // Site returns where the binding puts its network.
 func (b Binding) Site() Site { return Site{b.Network, b.Host} }
 

@@ -29,11 +29,15 @@ type Tables struct {
 	Shards   *table.Table[Shard, Shard]
 	Carried  *table.Table[Carried, Carried]
 
+	// Derived by apps/tunnel.
+	LooseSites *table.Table[LooseSite, LooseSite]
+
 	// Derived by apps/route.
 	ActiveRouters *table.Table[ActiveRouter, ActiveRouter]
 	Reaches       *table.Table[Reach, Reach]
 	Routed        *table.Table[Routed, Routed]
 
+	LooseOn         *table.Set[Key, string]                         // hosts from which frames of a network may have any source address
 	ActiveOn        *table.Set[Key, string]                         // hosts where a router is active
 	ReachOf         *table.Set[Key, string]                         // hosts where frames of a network may start
 	RoutedOn        *table.Set[Key, string]                         // hosts where next hops on a network must be known
@@ -73,6 +77,8 @@ func NewTables() *Tables {
 	t.ActiveRouters = table.New(db, "activerouter", func(r ActiveRouter) ActiveRouter { return r })
 	t.Reaches = table.New(db, "reach", func(r Reach) Reach { return r })
 	t.Routed = table.New(db, "routed", func(r Routed) Routed { return r })
+	t.LooseSites = table.New(db, "loosesite", func(s LooseSite) LooseSite { return s })
+	t.LooseOn = table.NewSet(t.LooseSites, "hosts with any address on", func(s LooseSite, add func(Key, string)) { add(s.Network, s.Host) })
 	t.ActiveOn = table.NewSet(t.ActiveRouters, "hosts of", func(r ActiveRouter, add func(Key, string)) { add(r.Router, r.Host) })
 	t.ReachOf = table.NewSet(t.Reaches, "hosts that reach", func(r Reach, add func(Key, string)) { add(r.Network, r.Host) })
 	t.RoutedOn = table.NewSet(t.Routed, "hosts that route to", func(r Routed, add func(Key, string)) { add(r.Network, r.Host) })

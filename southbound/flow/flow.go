@@ -34,11 +34,12 @@ func New(table uint8, priority uint16, m Match, a Actions) (Flow, error) {
 	return Flow{Key: Key{Table: table, Priority: priority, Match: s[:cut]}, Instructions: s[cut:]}, nil
 }
 
-// Cookies of the controller's own flows: 8 bits that say so and which format they have, 8 bits for the app, and 48 bits of
-// a hash over what the flow is.
+// Cookies of the controller's own flows: 8 bits that say so and which format they have, 8 bits for the app, one that marks
+// flows whose packets are counted, and 47 bits of a hash over what the flow is.
 const (
-	CookieTag  uint64 = 0x57 << 56 // "W"
-	CookieMask uint64 = 0xff << 56
+	CookieTag     uint64 = 0x57 << 56 // "W"
+	CookieMask    uint64 = 0xff << 56
+	CookieCounted uint64 = 1 << 47 // a switch can be asked for these flows alone
 )
 
 // Cookie returns the cookie of a flow of an app: a flow whose cookie is right is right.
@@ -50,7 +51,7 @@ func Cookie[M, I []byte | string](app, table uint8, priority uint16, match M, in
 	_, _ = d.Write(head[:]) // hashing cannot fail
 	write(&d, match)
 	write(&d, instructions)
-	return CookieTag | uint64(app)<<48 | d.Sum64()>>16
+	return CookieTag | uint64(app)<<48 | d.Sum64()>>17
 }
 
 func write[B []byte | string](d *xxhash.Digest, b B) {

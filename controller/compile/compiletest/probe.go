@@ -90,6 +90,9 @@ func dumpHost(s compile.HostState) []string {
 	for _, port := range s.Ports {
 		add("port %+v", port)
 	}
+	for _, c := range s.Counters {
+		add("counter %+v of flow table=%d priority=%05d match=%x", c.Counter, c.Key.Table, c.Key.Priority, c.Key.Match)
+	}
 	slices.Sort(lines)
 	return lines
 }

@@ -23,6 +23,7 @@ type copied struct {
 	groups map[uint32]flow.Group
 	meters map[uint32]flow.Meter
 	ports  map[compile.PortKey]compile.OVSPort
+	counts map[flow.Key]compile.CountedFlow
 }
 
 // NewReplica returns a replica of an engine that has not stepped yet.
@@ -34,13 +35,14 @@ func (r *Replica) Apply(_ int64, deltas []compile.HostDelta) {
 	for _, d := range deltas {
 		h := r.hosts[d.Host]
 		if h == nil {
-			h = &copied{map[flow.Key]flow.Flow{}, map[uint32]flow.Group{}, map[uint32]flow.Meter{}, map[compile.PortKey]compile.OVSPort{}}
+			h = &copied{map[flow.Key]flow.Flow{}, map[uint32]flow.Group{}, map[uint32]flow.Meter{}, map[compile.PortKey]compile.OVSPort{}, map[flow.Key]compile.CountedFlow{}}
 			r.hosts[d.Host] = h
 		}
 		follow(r, d.Host, h.flows, d.AddedFlows, d.RemovedFlows, func(f flow.Flow) flow.Key { return f.Key })
 		follow(r, d.Host, h.groups, d.AddedGroups, d.RemovedGroups, func(g flow.Group) uint32 { return g.ID })
 		follow(r, d.Host, h.meters, d.AddedMeters, d.RemovedMeters, func(m flow.Meter) uint32 { return m.ID })
 		follow(r, d.Host, h.ports, d.AddedPorts, d.RemovedPorts, compile.OVSPort.Key)
+		follow(r, d.Host, h.counts, d.AddedCounters, d.RemovedCounters, func(c compile.CountedFlow) flow.Key { return c.Key })
 	}
 }
 
@@ -67,7 +69,7 @@ func (r *Replica) Dump() string {
 		h := r.hosts[name]
 		lines = append(lines, dumpHost(compile.HostState{Host: name, Flows: slices.Collect(maps.Values(h.flows)),
 			Groups: slices.Collect(maps.Values(h.groups)), Meters: slices.Collect(maps.Values(h.meters)),
-			Ports: slices.Collect(maps.Values(h.ports))})...)
+			Ports: slices.Collect(maps.Values(h.ports)), Counters: slices.Collect(maps.Values(h.counts))})...)
 	}
 	return strings.Join(lines, "\n")
 }

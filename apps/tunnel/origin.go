@@ -1,0 +1,151 @@
+package tunnel
+
+import (
+	"net/netip"
+
+	"github.com/weft-sdn/weft/apps/carry"
+	"github.com/weft-sdn/weft/apps/pipeline"
+	"github.com/weft-sdn/weft/controller/compile"
+	"github.com/weft-sdn/weft/controller/intent"
+	"github.com/weft-sdn/weft/controller/table"
+	"github.com/weft-sdn/weft/southbound/flow"
+)
+
+// Priorities in table tunnel_origin.
+const (
+	prioGroup   = 120 // a group address is nobody's
+	prioAtHome  = 100 // a port's address, from the host where it is
+	prioRouter  = 100 // a router's address, from wherever it routes
+	prioAstray  = 90  // a port's address, from elsewhere
+	prioAnybody = 50  // an address that is no port's, from a host that may have such
+	prioNobody  = 10
+)
+
+// groupBit tells group addresses from individual ones.
+var groupBit = flow.MACAddr{0: 0x01}
+
+// group refuses frames that a group address claims to have sent.
+func (a app) group(_ *table.Reader, h intent.Host, out *compile.Out) {
+	if h.Up {
+		out.Flow(h.Name, pipeline.TunnelOrigin, prioGroup, flow.Match{flow.MACMasked(flow.EthSrc, groupBit, groupBit)}, pipeline.Drop(pipeline.ForeignMAC))
+	}
+}
+
+// loose derives from which hosts frames of a network may come with any source address: those with a port that may send such.
+func (a app) loose(r *table.Reader, p intent.Port, out *compile.Out) {
+	if p.Secure {
+		return
+	}
+	if b, bound := a.Bindings.Get(r, p.Key); bound {
+		compile.Emit(out, a.LooseSites, intent.LooseSite(b.Site()))
+	}
+}
+
+// arrive knows the frames of a network that other hosts send, on the hosts that have it, and what becomes of those with an
+// address that no port has.
+func (a app) arrive(r *table.Reader, s intent.Site, out *compile.Out) {
+	n, ok := a.Networks.Get(r, s.Network)
+	if !ok {
+		return
+	}
+	net := pipeline.Net.Is(uint64(n.Tag))
+	senders, tunnelled := a.senders(r, s, out), false
+	for segment := range a.SegmentsOf.List(r, s.Network) {
+		by, err := carry.Of(segment.Type)
+		if err != nil || by.Family() != carry.Tunnels {
+			continue
+		}
+		tunnelled = true
+		match, undo := by.Arrive(carry.Segment{ID: segment.ID, Inner: segment.Inner, Transparent: n.Transparent})
+		out.Flow(s.Host, pipeline.Classify, 90, match, pipeline.Drop(pipeline.UnknownSender))
+		known := append(undo, pipeline.Net.Set(uint64(n.Tag)), pipeline.FromTunnel.Set(1), flow.Goto(pipeline.TunnelOrigin))
+		for _, ip := range senders {
+			out.Flow(s.Host, pipeline.Classify, 100, append(match[:len(match):len(match)], carry.From(ip)), known)
+		}
+	}
+	if !tunnelled {
+		return
+	}
+	out.Flow(s.Host, pipeline.TunnelOrigin, prioNobody, flow.Match{net}, pipeline.Drop(pipeline.ForeignMAC))
+	for _, host := range a.LooseOn.List(r, s.Network) {
+		if h, ok := a.Hosts.Get(r, host); ok && host != s.Host && h.TunnelIP.IsValid() {
+			out.Flow(s.Host, pipeline.TunnelOrigin, prioAnybody, flow.Match{net, carry.From(h.TunnelIP)}, flow.Actions{flow.Goto(pipeline.L2)})
+		}
+	}
+}
+
+// senders returns the tunnel addresses of the other hosts where frames of a network start.
+func (a app) senders(r *table.Reader, s intent.Site, out *compile.Out) []netip.Addr {
+	own, _ := a.Hosts.Get(r, s.Host)
+	var ips []netip.Addr
+	for _, host := range a.ReachOf.List(r, s.Network) {
+		h, ok := a.Hosts.Get(r, host)
+		switch {
+		case !ok || host == s.Host || !h.TunnelIP.IsValid():
+		case own.TunnelIP.IsValid() && own.TunnelIP.Is4() != h.TunnelIP.Is4():
+			out.Failed("hosts %q (%s) and %q (%s) cannot reach each other: one tunnel address is IPv4, the other IPv6", s.Host, own.TunnelIP, host, h.TunnelIP)
+		default:
+			ips = append(ips, h.TunnelIP)
+		}
+	}
+	return ips
+}
+
+// origin tells every host with the network of a port from where the port's addresses may come.
+func (a app) origin(r *table.Reader, p intent.Port, out *compile.Out) {
+	b, bound := a.Bindings.Get(r, p.Key)
+	if !bound {
+		return
+	}
+	n, ok := a.Networks.Get(r, p.Network)
+	if !ok || !a.tunnelled(r, p.Network) {
+		return
+	}
+	h, ok := a.Hosts.Get(r, b.Host)
+	if !ok {
+		return
+	}
+	net, mac := pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthSrc, p.MAC)
+	// Where frames with any address are let in from some host, those of ports must be told from them.
+	loose := len(a.LooseOn.List(r, p.Network)) > 0
+	for _, host := range a.SitesOf.List(r, p.Network) {
+		if host != b.Host && h.TunnelIP.IsValid() {
+			from := flow.Match{net, carry.From(h.TunnelIP)}
+			out.Flow(host, pipeline.TunnelOrigin, prioAtHome, append(from, mac), flow.Actions{flow.Goto(pipeline.L2)})
+			for _, pair := range p.Pairs {
+				if pair.MAC != p.MAC {
+					out.Flow(host, pipeline.TunnelOrigin, prioAtHome, append(from[:2:2], flow.MAC(flow.EthSrc, pair.MAC)), flow.Actions{flow.Goto(pipeline.L2)})
+				}
+			}
+		}
+		if loose {
+			out.Flow(host, pipeline.TunnelOrigin, prioAstray, flow.Match{net, mac}, pipeline.Drop(pipeline.ForeignMAC))
+		}
+	}
+}
+
+// routed lets in what a router sends: it routes on every host, and its address comes from all of them.
+func (a app) routed(r *table.Reader, i intent.RouterInterface, out *compile.Out) {
+	router, ok := a.Routers.Get(r, i.Key.Router)
+	if !ok || !router.Up {
+		return
+	}
+	n, ok := a.Networks.Get(r, i.Network)
+	if !ok || !a.tunnelled(r, i.Network) {
+		return
+	}
+	for _, host := range a.SitesOf.List(r, i.Network) {
+		out.Flow(host, pipeline.TunnelOrigin, prioRouter,
+			flow.Match{pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthSrc, router.MAC)}, flow.Actions{flow.Goto(pipeline.L2)})
+	}
+}
+
+// tunnelled tells whether a segment of a network is carried in tunnels.
+func (a app) tunnelled(r *table.Reader, network intent.Key) bool {
+	for s := range a.SegmentsOf.List(r, network) {
+		if by, err := carry.Of(s.Type); err == nil && by.Family() == carry.Tunnels {
+			return true
+		}
+	}
+	return false
+}
