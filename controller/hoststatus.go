@@ -3,6 +3,7 @@ package controller
 import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/intent"
 	"github.com/weft-sdn/weft/controller/reconcile"
 	"github.com/weft-sdn/weft/controller/table"
@@ -112,6 +113,10 @@ func (c *core) describeSwitch(name string, host *weftv1.HostStatus, v *verdict) 
 	host.Flows, host.RealisedRevision = uint32(s.Flows), s.Realised
 	host.Lag = max(c.board.Compiled()-s.Realised, 0)
 	host.DriftMended += s.Stats.Drift
+	host.Drops = map[string]uint64{}
+	for reason, n := range c.board.Counts(name, compile.Drops) {
+		host.Drops[reason] = n.Packets
+	}
 	switch {
 	case !s.Online:
 	case s.Failure != "":

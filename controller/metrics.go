@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/store"
 	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
 )
@@ -19,6 +20,7 @@ type collector struct {
 
 	revision, compiled, hosts, online                               *prometheus.Desc
 	flows, added, removed, drift, bundles, failures, packetIns, lag *prometheus.Desc
+	dropped                                                         *prometheus.Desc
 	ruleRuns, ruleSeconds, ruleUnits                                *prometheus.Desc
 }
 
@@ -39,6 +41,7 @@ func newCollector(c *core) *collector {
 		bundles:     desc("bundles_total", "Bundles sent.", "host"),
 		failures:    desc("bundle_failures_total", "Bundles that the switch refused.", "host"),
 		packetIns:   desc("packet_ins_total", "Packet-ins taken.", "host"),
+		dropped:     desc("dropped_packets_total", "Packets that flows dropped.", "host", "reason"),
 		lag:         desc("host_revision_lag", "Revisions that a host is behind.", "host"),
 		ruleRuns:    desc("rule_runs_total", "Units run.", "rule"),
 		ruleSeconds: desc("rule_seconds_total", "Time spent in a rule.", "rule"),
@@ -71,6 +74,9 @@ func (m *collector) Collect(ch chan<- prometheus.Metric) {
 		counter(m.packetIns, float64(s.Stats.PacketIns), s.Host)
 		counter(m.failures, float64(s.Stats.Failures), s.Host)
 		counter(m.drift, float64(s.Stats.Drift), s.Host, "flow")
+		for reason, n := range m.c.board.Counts(s.Host, compile.Drops) {
+			counter(m.dropped, float64(n.Packets), s.Host, reason)
+		}
 		counter(m.drift, float64(m.c.hosts.mended(s.Host)), s.Host, "ovsdb")
 	}
 	info := m.c.info()

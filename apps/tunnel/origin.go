@@ -2,6 +2,7 @@ package tunnel
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/weft-sdn/weft/apps/carry"
 	"github.com/weft-sdn/weft/apps/pipeline"
@@ -58,7 +59,7 @@ func (a app) arrive(r *table.Reader, s intent.Site, out *compile.Out) {
 		tunnelled = true
 		match, undo := by.Arrive(carry.Segment{ID: segment.ID, Inner: segment.Inner, Transparent: n.Transparent})
 		out.Flow(s.Host, pipeline.Classify, 90, match, pipeline.Drop(pipeline.UnknownSender))
-		known := append(undo, pipeline.Net.Set(uint64(n.Tag)), pipeline.FromTunnel.Set(1), flow.Goto(pipeline.TunnelOrigin))
+		known := slices.Concat(undo, flow.Actions{pipeline.Net.Set(uint64(n.Tag)), pipeline.FromTunnel.Set(1), flow.Goto(pipeline.TunnelOrigin)})
 		for _, ip := range senders {
 			out.Flow(s.Host, pipeline.Classify, 100, append(match[:len(match):len(match)], carry.From(ip)), known)
 		}

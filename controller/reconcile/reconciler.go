@@ -50,6 +50,7 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.listen(ctx) })
 	g.Go(func() error { return r.keep(ctx) })
+	g.Go(func() error { return r.count(ctx) })
 	return g.Wait()
 }
 

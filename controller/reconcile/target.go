@@ -36,6 +36,7 @@ type Target struct {
 	realised                 int64 // newest revision known to be on the switch
 	failure                  string
 	stats                    Stats
+	counts                   counts
 }
 
 // entry is one desired flow.
@@ -68,7 +69,7 @@ type Stats struct {
 
 func newTarget(host string) *Target {
 	return &Target{host: host, wake: make(chan struct{}, 1), portsChanged: make(chan struct{}, 1), ports: map[compile.PortKey]compile.OVSPort{}, flows: map[flow.Key]*entry{}, groups: map[uint32]flow.Group{},
-		meters: map[uint32]flow.Meter{}, marked: newMarks(), flying: newMarks(), refused: map[flow.Key]string{}}
+		meters: map[uint32]flow.Meter{}, marked: newMarks(), flying: newMarks(), refused: map[flow.Key]string{}, counts: newCounts()}
 }
 
 // apply takes over the engine's difference and marks what it touches. compiled is the revision before that.
@@ -76,6 +77,7 @@ func (t *Target) apply(d compile.HostDelta, compiled int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.settle(compiled)
+	t.counts.apply(d)
 	for _, p := range d.RemovedPorts {
 		delete(t.ports, p)
 	}
