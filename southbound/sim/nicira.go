@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/weft-sdn/weft/southbound/flow"
 )
@@ -48,12 +49,45 @@ func nicira(subtype uint16, b []byte, depth int) (step, error) {
 			r.bad = true
 		}
 		return r.done(step{op: opConjunction, table: clause, n2: uint32(n), n: r.u32()})
+	case nxMultipath:
+		return multipath(r)
 	case nxCheckPktLarger:
 		n, off := r.u16(), r.u16()
 		return r.done(step{op: opCheckLarger, n: uint32(n), dst: r.target(off, 1)})
 	}
 	return niciraMore(subtype, r, depth)
 }
+
+// multipath hashes a flow to the number of a link.
+func multipath(r *reader) (step, error) {
+	fields, basis := r.u16(), r.u16()
+	r.take(2)
+	algorithm, links := r.u16(), uint32(r.u16())+1
+	r.take(6) // the argument, which HRW has no use for, and padding
+	place := r.u16()
+	dst := r.target(place>>6, place&0x3f+1)
+	if hashed[flow.HashFields(fields)] == nil || algorithm > uint16(flow.IterHash) || dst.Len < 32 && links > 1<<dst.Len {
+		r.bad = true
+	}
+	return r.done(step{op: opMultipath, n: uint32(fields), n2: links, table: uint8(basis), dst: dst})
+}
+
+// hashed are the fields that a hash is made of.
+var hashed = map[flow.HashFields][]flow.FieldID{
+	flow.HashEthSrc:           {flow.EthSrc},
+	flow.HashSymmetricL4:      slices.Concat(l2Fields, l3Fields, l4Fields),
+	flow.HashSymmetricL3L4:    slices.Concat(l3Fields, l4Fields),
+	flow.HashSymmetricL3L4UDP: slices.Concat(l3Fields, l4Fields, []flow.FieldID{flow.UDPSrc, flow.UDPDst}),
+	flow.HashNwSrc:            {flow.IPv4Src, flow.IPv6Src},
+	flow.HashNwDst:            {flow.IPv4Dst, flow.IPv6Dst},
+	flow.HashSymmetricL3:      l3Fields,
+}
+
+var (
+	l2Fields = []flow.FieldID{flow.EthSrc, flow.EthDst, flow.EthType}
+	l3Fields = []flow.FieldID{flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst}
+	l4Fields = []flow.FieldID{flow.IPProto, flow.TCPSrc, flow.TCPDst, flow.SCTPSrc, flow.SCTPDst}
+)
 
 func niciraMore(subtype uint16, r *reader, depth int) (step, error) {
 	switch subtype {

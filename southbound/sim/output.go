@@ -147,6 +147,17 @@ func (x *run) choose(g *group, p *packet) *bucket {
 	return nil
 }
 
+// linkOf picks the number of a link by a hash of the fields that the action names: the same for both directions of a flow. Which one
+// it is differs from Open vSwitch's choice.
+func linkOf(p *packet, a *step) uint64 {
+	h := uint64(a.table)
+	for _, id := range hashed[flow.HashFields(a.n)] {
+		v := p.vals[id]
+		h += mix(mix(1, v.Lo), v.Hi) // a sum, which does not ask for the order
+	}
+	return mix(1, h) % uint64(a.n2)
+}
+
 // usable is alive for a bucket that may watch nothing.
 func (x *run) usable(b *bucket) bool { return !b.watches() || x.alive(b, 0) }
 

@@ -26,6 +26,7 @@ const (
 	opCT
 	opCTClear
 	opCheckLarger
+	opMultipath
 	opConjunction
 	opMeter
 	opGoto
@@ -78,6 +79,7 @@ const (
 	nxRegMove        = 6
 	nxRegLoad        = 7
 	nxNote           = 8
+	nxMultipath      = 10
 	nxResubmitTable  = 14
 	nxOutputReg      = 15
 	nxExit           = 17

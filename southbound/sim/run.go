@@ -196,6 +196,8 @@ func (x *run) step(p *packet, a *step, by *rule, depth int) bool {
 		p.set(a.field.ID, a.field.Value, a.field.Mask)
 	case opMove:
 		p.setPart(a.dst, p.part(a.src))
+	case opMultipath:
+		p.setPart(a.dst, flow.Bits{Lo: linkOf(p, a)})
 	case opResubmit:
 		x.resubmit(p, a, depth)
 	case opGoto:
