@@ -41,10 +41,10 @@ func (a app) base(_ *table.Reader, h intent.Host, out *compile.Out) {
 		return
 	}
 	for _, p := range unroutable.to {
-		out.Flow(h.Name, pipeline.RouterLocal, prioNever, flow.Match{dst(p)}, nil)
+		out.Flow(h.Name, pipeline.RouterLocal, prioNever, to(p), nil)
 	}
 	for _, p := range unroutable.from {
-		out.Flow(h.Name, pipeline.RouterLocal, prioNever, flow.Match{src(p)}, nil)
+		out.Flow(h.Name, pipeline.RouterLocal, prioNever, from(p), nil)
 	}
 	for _, ethType := range []uint32{ethIPv4, ethIPv6} {
 		for ttl := range uint32(2) {
@@ -99,7 +99,7 @@ func (a app) echo(r *table.Reader, i intent.RouterInterface, out *compile.Out) {
 			out.Flow(host, pipeline.RouterLocal, prioEcho, append(flow.Match{own}, match...), append(do,
 				flow.Move(flow.Whole(flow.EthSrc), flow.Whole(flow.EthDst)), flow.SetField(flow.MAC(flow.EthSrc, router.MAC)),
 				flow.InPortOutput()))
-			out.Flow(host, pipeline.RouterLocal, prioOwn, flow.Match{own, dst(netip.PrefixFrom(ip, ip.BitLen()))}, nil)
+			out.Flow(host, pipeline.RouterLocal, prioOwn, append(to(netip.PrefixFrom(ip, ip.BitLen())), own), nil)
 		}
 	}
 }
@@ -130,18 +130,18 @@ func (a app) both(r *table.Reader, i intent.RouterInterface) (intent.Router, int
 	return router, n, ok
 }
 
-// dst matches packets to a block.
-func dst(p netip.Prefix) flow.Field {
+// to matches packets to a block, also to the block of all addresses of a family.
+func to(p netip.Prefix) flow.Match {
 	if p.Addr().Is4() {
-		return flow.Prefix(flow.IPv4Dst, p)
+		return flow.Match{flow.U32(flow.EthType, ethIPv4), flow.Prefix(flow.IPv4Dst, p)}
 	}
-	return flow.Prefix(flow.IPv6Dst, p)
+	return flow.Match{flow.U32(flow.EthType, ethIPv6), flow.Prefix(flow.IPv6Dst, p)}
 }
 
-// src matches packets from a block.
-func src(p netip.Prefix) flow.Field {
+// from matches packets from a block.
+func from(p netip.Prefix) flow.Match {
 	if p.Addr().Is4() {
-		return flow.Prefix(flow.IPv4Src, p)
+		return flow.Match{flow.U32(flow.EthType, ethIPv4), flow.Prefix(flow.IPv4Src, p)}
 	}
-	return flow.Prefix(flow.IPv6Src, p)
+	return flow.Match{flow.U32(flow.EthType, ethIPv6), flow.Prefix(flow.IPv6Src, p)}
 }

@@ -33,7 +33,7 @@ func (a app) connected(r *table.Reader, i intent.RouterInterface, out *compile.O
 	}
 	for _, host := range a.ActiveOn.List(r, i.Key.Router) {
 		out.Flow(host, pipeline.Route, priority(i.Prefix, rankConnected),
-			flow.Match{pipeline.Router.Is(uint64(router.Tag)), dst(i.Prefix)},
+			append(to(i.Prefix), pipeline.Router.Is(uint64(router.Tag))),
 			append(leave(router, n), hop, flow.Goto(pipeline.Neighbour)))
 	}
 }
@@ -50,7 +50,7 @@ func (a app) static(r *table.Reader, route intent.Route, out *compile.Out) {
 	if !ok || !router.Up {
 		return
 	}
-	match := flow.Match{pipeline.Router.Is(uint64(router.Tag)), dst(route.Key.Destination)}
+	match := append(to(route.Key.Destination), pipeline.Router.Is(uint64(router.Tag)))
 	prio := priority(route.Key.Destination, rankStatic)
 	ways := a.ways(r, router, route, out)
 	for _, host := range a.ActiveOn.List(r, route.Key.Router) {

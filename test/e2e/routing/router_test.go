@@ -108,7 +108,7 @@ func routes(c *e2e.Cloud, t *tenant) {
 	}
 	hop := func(e *netlab.Endpoint) string { return fmt.Sprintf("nextHops: [{ip: %q}]", e.IPv4()) }
 	hop6 := func(e *netlab.Endpoint) string { return fmt.Sprintf("nextHops: [{ip: %q}]", e.IPv6()) }
-	c.Apply(t.router(joined, "routes: ["+route("10.9.0.0/16", hop(web2))+", "+route("fd00:9::/64", hop6(web1))+"]"))
+	c.Apply(t.router(joined, "routes: ["+route("0.0.0.0/0", hop(web2))+", "+route("::/0", hop6(web1))+"]"))
 	c.Reach(reaches(web2, "10.9.0.1", netlab.Reaches), reaches(web1, "10.9.0.1", netlab.Unreached), reaches(web1, "fd00:9::1", netlab.Reaches))
 	c.Apply(t.router(joined, "routes: ["+route("10.9.0.0/16", hop(web1))+", "+route("fd00:9::1/128", "type: blackhole")+"]"))
 	c.Reach(reaches(web1, "10.9.0.1", netlab.Reaches), reaches(web2, "10.9.0.1", netlab.Unreached), reaches(web1, "fd00:9::1", netlab.Unreached))

@@ -1,0 +1,99 @@
+package model
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Topology is what users have asked for, and where endpoints are plugged.
+type Topology struct {
+	Networks []Network
+	Ports    []Port
+	Routers  []Router
+	Hosts    int
+}
+
+// Network has up to one IPv4 and one IPv6 subnet.
+type Network struct {
+	Name    string
+	Type    string
+	Down    bool
+	Subnets []Subnet
+}
+
+// Subnet is a block of addresses with the router's address in it.
+type Subnet struct {
+	Name    string
+	CIDR    netip.Prefix
+	Gateway netip.Addr
+}
+
+// Port is an endpoint.
+type Port struct {
+	Name    string
+	Network int // index
+	Host    int // 0: it is plugged nowhere
+	IPs     []netip.Addr
+	Down    bool
+}
+
+// Router joins subnets.
+type Router struct {
+	Name       string
+	Interfaces []Interface
+	Routes     []Route
+	Down       bool
+}
+
+// Interface is a router's address on a subnet.
+type Interface struct {
+	Network, Subnet int // indexes
+	IP              netip.Addr
+}
+
+// Route is a static route; without hops it drops.
+type Route struct {
+	To   netip.Prefix
+	Hops []netip.Addr
+}
+
+// YAML is the topology as a user would apply it.
+func (t Topology) YAML() string {
+	var docs []string
+	add := func(format string, args ...any) { docs = append(docs, fmt.Sprintf(format, args...)) }
+	for _, n := range t.Networks {
+		add("kind: Network\nproject: red\nname: %s\nspec: {type: %s, adminStateUp: %t}\n", n.Name, n.Type, !n.Down)
+		for _, s := range n.Subnets {
+			add("kind: Subnet\nproject: red\nname: %s\nspec: {network: %s, cidr: %q, gatewayIp: %q}\n", s.Name, n.Name, s.CIDR, s.Gateway)
+		}
+	}
+	for _, p := range t.Ports {
+		var ips []string
+		for _, ip := range p.IPs {
+			ips = append(ips, fmt.Sprintf("{ip: %q}", ip))
+		}
+		add("kind: Port\nproject: red\nname: %s\nspec: {network: %s, adminStateUp: %t, fixedIps: [%s]}\n",
+			p.Name, t.Networks[p.Network].Name, !p.Down, strings.Join(ips, ", "))
+	}
+	for _, r := range t.Routers {
+		var interfaces, routes []string
+		for _, i := range r.Interfaces {
+			interfaces = append(interfaces, fmt.Sprintf("{subnet: %s, ip: %q}", t.Networks[i.Network].Subnets[i.Subnet].Name, i.IP))
+		}
+		for _, route := range r.Routes {
+			var hops []string
+			for _, ip := range route.Hops {
+				hops = append(hops, fmt.Sprintf("{ip: %q}", ip))
+			}
+			typ := "unicast"
+			if len(hops) == 0 {
+				typ = "blackhole"
+			}
+			routes = append(routes, fmt.Sprintf("{destination: %q, type: %s, nextHops: [%s]}", route.To, typ, strings.Join(hops, ", ")))
+		}
+		add("kind: Router\nproject: red\nname: %s\nspec: {adminStateUp: %t, interfaces: [%s], routes: [%s]}\n",
+			r.Name, !r.Down, strings.Join(interfaces, ", "), strings.Join(routes, ", "))
+	}
+	return strings.Join(docs, "---\n")
+}

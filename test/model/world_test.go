@@ -1,0 +1,237 @@
+package model
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"pgregory.net/rapid"
+
+	"github.com/weft-sdn/weft/apps"
+	"github.com/weft-sdn/weft/apps/pipeline"
+	"github.com/weft-sdn/weft/controller/compile"
+	"github.com/weft-sdn/weft/controller/intent"
+	"github.com/weft-sdn/weft/controller/store"
+	"github.com/weft-sdn/weft/northbound/manifest"
+	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
+	"github.com/weft-sdn/weft/southbound/flow"
+	"github.com/weft-sdn/weft/southbound/sim"
+)
+
+// world is the real catalog and the real apps over simulated switches.
+type world struct {
+	rt       *rapid.T
+	catalog  *intent.Catalog
+	tables   *intent.Tables
+	engine   *compile.Engine
+	fabric   *sim.Fabric
+	switches map[string]*sim.Switch
+	plugged  map[string]intent.InterfaceKey // by port
+	rev      int64
+}
+
+func newWorld(rt *rapid.T) *world {
+	w := &world{rt: rt, tables: intent.NewTables(), fabric: sim.NewFabric(), switches: map[string]*sim.Switch{}, plugged: map[string]intent.InterfaceKey{}}
+	var err error
+	if w.catalog, err = intent.NewCatalog(intent.CatalogConfig{Store: store.NewMemory()}); err != nil {
+		rt.Fatal(err)
+	}
+	if w.engine, err = compile.New(compile.Config{Apps: apps.All(w.tables, apps.Config{}), DB: w.tables.DB, Check: pipeline.NewChecker(), Sink: w}); err != nil {
+		rt.Fatal(err)
+	}
+	return w
+}
+
+// Apply implements compile.Sink: it writes to the switches.
+func (w *world) Apply(_ int64, deltas []compile.HostDelta) {
+	for _, d := range deltas {
+		sw := w.switches[d.Host]
+		for _, p := range d.AddedPorts {
+			w.must(sw.SetPort(sim.Port{Number: p.OFPort, Name: p.Name, Tunnel: sim.Tunnel{Type: p.Type}}))
+		}
+		for _, k := range d.RemovedFlows {
+			w.must(sw.Apply(sim.FlowMod{Command: sim.DeleteStrict, Flow: flow.Flow{Key: k}}))
+		}
+		for _, f := range d.AddedFlows {
+			w.must(sw.Apply(sim.FlowMod{Command: sim.Add, Flow: f}))
+		}
+	}
+}
+
+func (w *world) must(err error) {
+	if err != nil {
+		w.rt.Fatal(err)
+	}
+}
+
+// become makes a topology of what there is.
+func (w *world) become(rt *rapid.T, t Topology) {
+	w.rt = rt
+	for i := range t.Hosts {
+		name, ip := fmt.Sprintf("h%d", i+1), netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)})
+		if w.switches[name] == nil {
+			w.switches[name] = sim.NewSwitch(sim.Config{DatapathID: uint64(i + 1), TunnelIP: ip})
+			w.must(w.fabric.Add(w.switches[name]))
+		}
+		w.tables.HostFacts.Put(intent.HostFact{Name: name, TunnelIP: ip, Up: true})
+	}
+	docs, err := manifest.Decode("topology.yaml", strings.NewReader(t.YAML()), manifest.Options{})
+	w.must(err)
+	var resources []*weftv1.Resource
+	for _, d := range docs {
+		resources = append(resources, d.Resource)
+	}
+	if _, _, err := w.catalog.Apply(context.Background(), resources, nil); err != nil {
+		rt.Fatalf("%v\n%s", err, t.YAML())
+	}
+	w.load()
+	for i, p := range t.Ports {
+		w.plug(i, p)
+	}
+	w.rev++
+	if result := w.engine.Step(w.rev); len(result.Problems) > 0 {
+		rt.Fatalf("%v\n%s", result.Problems, t.YAML())
+	}
+	if conflicts := w.engine.Conflicts(); len(conflicts) > 0 {
+		rt.Fatalf("%v\n%s", conflicts, t.YAML())
+	}
+}
+
+// load brings the rows in line with the catalog. Topologies only lose routes and interfaces, with the routers that have them.
+func (w *world) load() {
+	for k := range w.tables.RouterInterfaces.Scan() {
+		defer w.dropInterface(k.Key)()
+	}
+	for k := range w.tables.Routes.Scan() {
+		defer w.dropRoute(k.Key)()
+	}
+	for res := range w.catalog.List() {
+		switch intent.KeyOf(res).Kind {
+		case intent.KindNetwork:
+			row, err := intent.NetworkRow(res)
+			w.must(err)
+			w.tables.Networks.Put(row)
+			for _, s := range intent.SegmentRows(res) {
+				w.tables.Segments.Put(s)
+			}
+		case intent.KindPort:
+			row, err := intent.PortRow(res)
+			w.must(err)
+			w.tables.Ports.Put(row)
+		case intent.KindRouter:
+			router, interfaces, routes, err := intent.RouterRows(res)
+			w.must(err)
+			w.tables.Routers.Put(router)
+			for _, i := range interfaces {
+				w.tables.RouterInterfaces.Put(i)
+			}
+			for _, r := range routes {
+				w.tables.Routes.Put(r)
+			}
+		}
+	}
+}
+
+// dropInterface returns what takes an interface's row away, if no router has it any more.
+func (w *world) dropInterface(k intent.InterfaceOf) func() {
+	return func() {
+		res, _ := w.catalog.Get(k.Router)
+		_, interfaces, _, err := intent.RouterRows(res)
+		w.must(err)
+		for _, i := range interfaces {
+			if i.Key == k {
+				return
+			}
+		}
+		w.tables.RouterInterfaces.Delete(k)
+	}
+}
+
+func (w *world) dropRoute(k intent.RouteKey) func() {
+	return func() {
+		res, _ := w.catalog.Get(k.Router)
+		_, _, routes, err := intent.RouterRows(res)
+		w.must(err)
+		for _, r := range routes {
+			if r.Key == k {
+				return
+			}
+		}
+		w.tables.Routes.Delete(k)
+	}
+}
+
+// plug puts an endpoint where the topology has it.
+func (w *world) plug(n int, p Port) {
+	at := intent.InterfaceKey{Host: fmt.Sprintf("h%d", p.Host), Name: "tap-" + p.Name}
+	if was, ok := w.plugged[p.Name]; ok && was != at {
+		w.tables.Interfaces.Delete(was)
+		w.switches[was.Host].RemovePort(uint32(n + 1))
+		delete(w.plugged, p.Name)
+	}
+	if p.Host == 0 {
+		return
+	}
+	sw := w.switches[at.Host]
+	w.must(sw.SetPort(sim.Port{Number: uint32(n + 1), Name: at.Name}))
+	w.fabric.Attach(p.Name, sw, uint32(n+1))
+	w.plugged[p.Name] = at
+	w.tables.Interfaces.Put(intent.Interface{Key: at, IfaceID: "red/" + p.Name, OFPort: uint32(n + 1), Seq: uint64(n + 1)})
+}
+
+// send has an endpoint send a packet as a station does that knows its neighbours, and returns where it arrived.
+func (w *world) send(rt *rapid.T, t Topology, from int, to netip.Addr) []string {
+	p := t.Ports[from]
+	res, _ := w.catalog.Get(intent.Key{Kind: intent.KindPort, Project: "red", Name: p.Name})
+	row, err := intent.PortRow(res)
+	w.must(err)
+	next, ok := w.nextHop(t, p.Network, to)
+	if !ok || p.Host == 0 {
+		return nil
+	}
+	for _, ip := range p.IPs {
+		if ip.Is4() != to.Is4() {
+			continue
+		}
+		j := w.fabric.Send(p.Name, packet(ip, to, row.MAC[:], next[:]))
+		if j.Err != nil {
+			rt.Fatalf("%s to %s: %v\n%s", p.Name, to, j.Err, t.YAML())
+		}
+		var at []string
+		for _, d := range j.Deliveries {
+			at = append(at, d.Endpoint)
+		}
+		return at
+	}
+	return nil
+}
+
+// nextHop is the MAC address that a station would find: of a neighbour, or of its gateway.
+func (w *world) nextHop(t Topology, network int, to netip.Addr) (flow.MACAddr, bool) {
+	for _, s := range t.Networks[network].Subnets {
+		if s.CIDR.Contains(to) {
+			for p := range w.tables.Ports.Scan() {
+				if p.Network.Name == t.Networks[network].Name {
+					for _, ip := range p.IPs {
+						if ip == to {
+							return p.MAC, true
+						}
+					}
+				}
+			}
+			return flow.MACAddr{}, false
+		}
+	}
+	gateway, ok := t.gateway(network, to)
+	if !ok {
+		return flow.MACAddr{}, false
+	}
+	for i := range w.tables.RouterInterfaces.Scan() {
+		if i.Network.Name == t.Networks[network].Name && i.IP == gateway {
+			r, _ := w.tables.Routers.Peek(i.Key.Router)
+			return r.MAC, true
+		}
+	}
+	return flow.MACAddr{}, false
+}
