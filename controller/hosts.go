@@ -113,6 +113,10 @@ func (h *hosts) handle(ctx context.Context, s *ovsdb.Session) {
 	ctx, end := context.WithCancel(ctx)
 	defer end()
 	id, log := s.SystemID(), h.log.WithFields(logrus.Fields{"host": s.SystemID(), "peer": s.Peer()})
+	if h.world.hostSpec(id).GetUnmanaged() {
+		log.Warn("refused a host's database connection: the store says that nobody manages the host from here")
+		return
+	}
 	if err := h.admit(s, end); err != nil {
 		log.WithError(err).Warn("refused a host's database connection")
 		return

@@ -42,6 +42,10 @@ func (h *hosts) linkState(systemID, iface string) string {
 
 // overlayHost fills in what is observed of a host.
 func (c *core) overlayHost(name string, status *weftv1.Status) {
+	if c.world.hostSpec(name).GetUnmanaged() {
+		c.overlayUnmanaged(name, status)
+		return
+	}
 	host := &weftv1.HostStatus{Ovsdb: weftv1.HostStatus_CONNECTION_OFFLINE, Openflow: weftv1.HostStatus_CONNECTION_OFFLINE}
 	status.Details = &weftv1.Status_Host{Host: host}
 	v := verdict{status: status, phase: weftv1.Status_PHASE_ACTIVE}

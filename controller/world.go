@@ -26,11 +26,12 @@ type world struct {
 	mu       sync.RWMutex
 	tables   *intent.Tables
 	engine   *compile.Engine
-	hosts    map[string]*host // by system-id
-	revision int64            // of the store, up to which rows are current
-	seq      uint64           // newest Interface.Seq
-	compiled []func()         // to be called after the step at hand
-	waiting  []func()         // to be called after the first step that knows of a network
+	hosts    map[string]*host    // by system-id
+	peers    map[string]struct{} // hosts that never connect
+	revision int64               // of the store, up to which rows are current
+	seq      uint64              // newest Interface.Seq
+	compiled []func()            // to be called after the step at hand
+	waiting  []func()            // to be called after the first step that knows of a network
 
 	configured    func(host, manager string) // told of hosts that are in the store, and which manager to dial
 	deleted       func(host string)          // told of hosts that left the store
@@ -53,9 +54,9 @@ type observedHost struct {
 }
 
 func newWorld(sink compile.Sink, cfg apps.Config, m *memory, log *logrus.Entry) (*world, error) {
-	w := &world{log: log, inbox: newInbox(), memory: m, tables: intent.NewTables(), hosts: map[string]*host{}}
+	w := &world{log: log, inbox: newInbox(), memory: m, tables: intent.NewTables(), hosts: map[string]*host{}, peers: map[string]struct{}{}}
 	engine, err := compile.New(compile.Config{
-		Apps: apps.All(w.tables, cfg), DB: w.tables.DB, Check: pipeline.NewChecker(), Sink: sink,
+		Apps: apps.All(w.tables, cfg), DB: w.tables.DB, Check: pipeline.NewChecker(), Sink: sink, Nowhere: w.unmanaged,
 	})
 	w.engine = engine
 	return w, err
@@ -184,6 +185,7 @@ func (w *world) drop(key intent.Key) {
 			w.unplug(k)
 		}
 		delete(w.hosts, key.Name)
+		delete(w.peers, key.Name)
 		w.tables.HostFacts.Delete(key.Name)
 		w.memory.forgotten(key.Name)
 		w.deleted(key.Name)
@@ -205,9 +207,15 @@ func (w *world) hostFact(name string) {
 	if h.spec == nil {
 		return
 	}
-	fact := intent.HostFact{Name: name, TunnelIP: h.observed.TunnelIP, Up: h.spec.AdminStateUp == nil || h.spec.GetAdminStateUp()}
+	fact := intent.HostFact{
+		Name: name, TunnelIP: h.observed.TunnelIP,
+		Up: h.spec.AdminStateUp == nil || h.spec.GetAdminStateUp(), Unmanaged: h.spec.GetUnmanaged(),
+	}
 	if ip, err := netip.ParseAddr(h.spec.GetTunnelIp()); err == nil {
 		fact.TunnelIP = ip
+	}
+	if fact.Unmanaged {
+		w.peers[name] = struct{}{}
 	}
 	w.tables.HostFacts.Put(fact)
 }

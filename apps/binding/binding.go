@@ -54,6 +54,10 @@ func (a app) bind(r *table.Reader, p intent.Port, out *compile.Out) {
 		out.Note(intent.ReasonDown, "%s is administratively down", p.Network)
 		return
 	}
+	if p.Behind != "" {
+		a.behind(r, p, out)
+		return
+	}
 	i, found := a.newest(r, p)
 	if !found {
 		out.Pending("no host has an interface with iface-id %q or %q", p.Key.Project+"/"+p.Key.Name, p.UID)
@@ -69,6 +73,16 @@ func (a app) bind(r *table.Reader, p intent.Port, out *compile.Out) {
 		return
 	}
 	compile.Emit(out, a.Bindings, intent.Binding{Port: p.Key, Network: p.Network, Host: i.Key.Host, Interface: i.Key.Name, OFPort: i.OFPort})
+}
+
+// behind binds a port to the unmanaged host that its spec names. Of its interfaces nothing is known, nor needed.
+func (a app) behind(r *table.Reader, p intent.Port, out *compile.Out) {
+	h, ok := a.Hosts.Get(r, p.Behind)
+	if !ok || !h.Up {
+		out.Note(intent.ReasonDown, "host %q is administratively down", p.Behind)
+		return
+	}
+	compile.Emit(out, a.Bindings, intent.Binding{Port: p.Key, Network: p.Network, Host: p.Behind})
 }
 
 func (a app) newest(r *table.Reader, p intent.Port) (best intent.Interface, found bool) {

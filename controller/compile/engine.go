@@ -20,7 +20,10 @@ type Config struct {
 	Workers int     // goroutines that run units when many are to be run; 0: one per processor
 	// ParallelFrom is the number of units from which on they are spread over the workers. 0: 64, from where on it pays.
 	ParallelFrom int
-	Ran          func(owner Owner) // for tests: called for each unit that has run, in order
+	// Nowhere tells of a host that it never connects; what is emitted for such a host is thrown away. It is asked from several
+	// goroutines at once, and must not change its mind while anything is emitted for the host. nil: there is none.
+	Nowhere func(host string) bool
+	Ran     func(owner Owner) // for tests: called for each unit that has run, in order
 }
 
 func (c *Config) validate() error {

@@ -175,11 +175,14 @@ func (o *Out) emit(name string, before emission, c *content) {
 		o.err = fmt.Errorf("%w: %s for a host without a name", ErrRefused, c.slotKey)
 		return
 	}
+	o.last = c
+	if n := o.engine.cfg.Nowhere; n != nil && n(name) {
+		return
+	}
 	h := before.host
 	if h == nil || h.name != name {
 		h = o.host(name)
 	}
-	o.last = c
 	o.emits = append(o.emits, emission{h, c})
 }
 

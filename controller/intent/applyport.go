@@ -57,6 +57,7 @@ func (t *txn) planPort(d *draft) *portPlan {
 		p.old = d.old.facts.(*portFacts)
 		t.immutable(d, "spec.network", p.old.network.relative(d.key.Project), d.network.relative(d.key.Project))
 	}
+	t.checkBehind(d)
 	for i := range d.ips {
 		t.locate(d, i)
 	}
@@ -295,7 +296,7 @@ func (t *txn) freeIP(subnet Key) (netip.Addr, bool) {
 
 // hold puts what a port has so far into the indexes.
 func (t *txn) hold(p *portPlan) {
-	facts := &portFacts{network: p.d.network, mac: p.mac}
+	facts := &portFacts{network: p.d.network, behind: p.d.behind, mac: p.mac}
 	for _, c := range p.ips {
 		if c.ip.IsValid() {
 			facts.ips = append(facts.ips, c)

@@ -65,6 +65,9 @@ func (t *txn) applyHosts(drafts []*draft) {
 		}
 	}
 	for _, d := range drafts {
+		if t.keepManaged(d); d.bad {
+			continue
+		}
 		if other, taken := t.tunnels[d.tunnel]; taken && d.tunnel != (netip.Addr{}) {
 			t.refuse(d, "spec.tunnelIp", ReasonConflict, "%s is the tunnel address of %s", d.tunnel, other)
 			continue

@@ -51,6 +51,7 @@ func PortRow(res *weftv1.Resource) (Port, error) {
 	p := Port{
 		Key: key, UID: res.GetUid(), MAC: mac,
 		Network: Reference(KindNetwork, res.GetProject(), spec.GetNetwork()),
+		Behind:  spec.GetHost(),
 		Secure:  defaulted(spec.PortSecurityEnabled, true),
 		Up:      defaulted(spec.AdminStateUp, true),
 	}

@@ -128,6 +128,10 @@ func (s *state) eachReferrer(key Key, f func(Key)) {
 				f(b.subnet)
 			}
 		}
+	case KindHost:
+		for port := range s.behind[key] {
+			f(port)
+		}
 	case KindSubnet:
 		if n := s.subnets[key]; n != nil {
 			for _, port := range n.ips {

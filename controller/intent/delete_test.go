@@ -13,6 +13,7 @@ import (
 func TestDelete(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
+		apply   string // on top of the base
 		keys    []string
 		cascade bool
 		deleted []string
@@ -31,12 +32,14 @@ func TestDelete(t *testing.T) {
 		{name: "project cascade", keys: []string{"project/red"}, cascade: true, deleted: []string{
 			"port/blue/vm1", "port/red/vm1", "subnet/red/pub-v4", "subnet/red/web-v4", "network/red/g1", "network/red/pub", "network/red/web", "project/red",
 		}},
+		{name: "host of a port", apply: `host/v tunnel_ip:"10.99.0.9" unmanaged:true` + "\n" + `port/red/x network:"web" host:"v"`,
+			keys: []string{"host/v"}, err: "host/v is used by port/red/x"},
 		{name: "range in use", keys: []string{"segmentrange/g"}, cascade: true, err: "segmentrange/g is used by network/red/g1"},
 		{name: "range with its networks", keys: []string{"segmentrange/g", "network/red/g1"}, deleted: []string{"network/red/g1", "segmentrange/g"}},
 		{name: "several in use", keys: []string{"subnet/red/web-v4", "segmentrange/g"}, err: "segmentrange/g is used by network/red/g1; subnet/red/web-v4 is used by port/red/vm1"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			c := with(t, base)
+			c := with(t, base+tt.apply)
 			before := contents(c)
 			var keys []Key
 			for _, name := range tt.keys {

@@ -21,6 +21,7 @@ type draft struct {
 
 	// Read from the spec.
 	network Key // of a subnet or port
+	behind  Key // the unmanaged host of a port
 	subnet  subnetFacts
 	mac     flow.MACAddr
 	ips     []wantedIP

@@ -39,6 +39,7 @@ type subnetFacts struct {
 // portFacts is what a port holds of its network.
 type portFacts struct {
 	network Key
+	behind  Key // an unmanaged host; the zero Key: none
 	mac     flow.MACAddr
 	ips     []claim
 }
@@ -125,7 +126,7 @@ func subnetFactsOf(key Key, res *weftv1.Resource) (*subnetFacts, error) {
 
 func portFactsOf(key Key, res *weftv1.Resource) (*portFacts, error) {
 	spec, status := res.GetPortSpec(), res.GetStatus().GetPort()
-	f := &portFacts{network: Reference(KindNetwork, key.Project, spec.GetNetwork())}
+	f := &portFacts{network: Reference(KindNetwork, key.Project, spec.GetNetwork()), behind: behind(spec)}
 	var err error
 	if f.mac, err = parseUnicastMAC(status.GetMacAddress()); err != nil {
 		return nil, err

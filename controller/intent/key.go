@@ -169,7 +169,7 @@ func Reference(kind Kind, project, ref string) Key {
 
 // relative is how a spec of the project refers to the key, the inverse of Reference.
 func (k Key) relative(project string) string {
-	if k.Project == project {
+	if k.Project == project || !k.Kind.Owned() {
 		return k.Name
 	}
 	return k.Project + "/" + k.Name

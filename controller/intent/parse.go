@@ -210,6 +210,7 @@ func (t *txn) parsePort(d *draft, spec *weftv1.PortSpec) {
 	if spec.GetNoFixedIps() && len(spec.GetFixedIps()) > 0 {
 		t.refuse(d, "spec.noFixedIps", ReasonInvalid, "contradicts fixedIps, which are given")
 	}
+	t.parseBehind(d, spec)
 	if n := len(spec.GetFixedIps()); n > maxFixedIPs {
 		t.refuse(d, "spec.fixedIps", ReasonInvalid, "are %d; at most %d", n, maxFixedIPs)
 	} else {
@@ -272,6 +273,7 @@ func (t *txn) parsePairs(d *draft, given []*weftv1.AddressPair) {
 }
 
 func (t *txn) parseHost(d *draft, spec *weftv1.HostSpec) {
+	t.parseUnmanaged(d, spec)
 	if s := spec.GetTunnelIp(); s != "" {
 		ip, err := parseIP(s)
 		if err == nil && (ip.IsUnspecified() || ip.IsMulticast() || ip.IsLoopback()) {

@@ -104,14 +104,14 @@ func anyResource(t *rapid.T) string {
 			return pick("", `fixed_ips:{ip:"10.0.0.4"} `, `fixed_ips:{ip:"10.0.0.5"} `, `fixed_ips:{ip:"10.0.0.3"} `, `fixed_ips:{subnet:"a"} `, `fixed_ips:{subnet:"blue/b"} `)
 		}
 		spec = network + pick("", "", `mac_address:"fa:16:3e:00:00:01" `, `mac_address:"fa:16:3e:00:00:02" `) + ip() + ip() +
-			pick("", "", "no_fixed_ips:true ") + pick("", "port_security_enabled:true ")
+			pick("", "", "no_fixed_ips:true ") + pick("", "port_security_enabled:true ") + pick("", "", `host:"a" `)
 	case KindRouter:
 		subnet := func() string {
 			return pick("", `interfaces:{subnet:"a"} `, `interfaces:{subnet:"b"} `, `interfaces:{subnet:"red/c" ip:"10.0.0.6"} `, `interfaces:{subnet:"blue/a" ip:"10.0.0.4"} `)
 		}
 		spec = subnet() + subnet() + pick("", `routes:{destination:"10.9.0.0/16" next_hops:{ip:"10.0.0.2"}} `, `routes:{destination:"::/0" type:"reject"} `)
 	case KindHost:
-		spec = pick("", `tunnel_ip:"10.9.0.1" `, `tunnel_ip:"10.9.0.2" `)
+		spec = pick("", `tunnel_ip:"10.9.0.1" `, `tunnel_ip:"10.9.0.2" `, `tunnel_ip:"10.9.0.3" unmanaged:true `)
 	case KindSegmentRange:
 		spec = pick(`network_type:"geneve" `, `network_type:"vxlan" `) + pick("minimum:1 ", "minimum:3 ") + pick("maximum:2", "maximum:3", "maximum:4")
 	}

@@ -68,6 +68,7 @@ type Port struct {
 	MAC     flow.MACAddr
 	IPs     []netip.Addr // fixed addresses, in the order of the spec
 	Pairs   []Pair       // other addresses that it may send from
+	Behind  string       // the unmanaged host where it is; empty: where an interface carries its id
 	Secure  bool         // it may send only from its own addresses and pairs
 	Up      bool         // administratively
 }
@@ -80,7 +81,7 @@ type Pair struct {
 
 // Equal tells whether two rows are the same.
 func (p Port) Equal(o Port) bool {
-	return p.Key == o.Key && p.UID == o.UID && p.Network == o.Network && p.MAC == o.MAC && p.Secure == o.Secure &&
+	return p.Key == o.Key && p.UID == o.UID && p.Network == o.Network && p.MAC == o.MAC && p.Behind == o.Behind && p.Secure == o.Secure &&
 		p.Up == o.Up && slices.Equal(p.IPs, o.IPs) && slices.Equal(p.Pairs, o.Pairs)
 }
 
@@ -89,6 +90,8 @@ type Host struct {
 	Name     string     // its system-id
 	TunnelIP netip.Addr // zero: not known yet
 	Up       bool       // administratively
+	// Unmanaged is a tunnel endpoint that never connects: what rules emit for it is thrown away.
+	Unmanaged bool
 }
 
 // Equal tells whether two rows are the same.
@@ -168,7 +171,8 @@ func (c Carried) String() string { return c.Type + " on " + c.Host }
 
 // HostFact is what is configured for a host, over what it reports.
 type HostFact struct {
-	Name     string
-	TunnelIP netip.Addr
-	Up       bool
+	Name      string
+	TunnelIP  netip.Addr
+	Up        bool
+	Unmanaged bool
 }

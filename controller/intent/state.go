@@ -21,6 +21,7 @@ type state struct {
 	tags     holders[alloc.ID]
 	tagged   alloc.IDs // the same
 	tunnels  map[netip.Addr]Key
+	behind   map[Key]map[Key]struct{} // ports of an unmanaged host
 }
 
 // networkState is what belongs to a network, whether it exists or not.
@@ -78,6 +79,7 @@ func newState() *state {
 	s := &state{
 		records: map[Key]*record{}, members: map[string]map[Key]struct{}{}, networks: map[Key]*networkState{},
 		subnets: map[Key]*subnetState{}, tags: holders[alloc.ID]{}, types: map[string]*typeState{}, tunnels: map[netip.Addr]Key{},
+		behind: map[Key]map[Key]struct{}{},
 	}
 	for _, t := range types() {
 		s.types[t] = &typeState{ids: holders[alloc.ID]{}}
@@ -138,6 +140,7 @@ func (s *state) index(rec *record) {
 }
 
 func (s *state) indexPort(key Key, f *portFacts) {
+	s.indexBehind(key, f)
 	n := s.network(f.network)
 	n.ports[key] = struct{}{}
 	if _, taken := n.macs[f.mac]; !taken && f.mac != (flow.MACAddr{}) {
@@ -183,6 +186,7 @@ func (s *state) unindex(rec *record) {
 }
 
 func (s *state) unindexPort(key Key, f *portFacts) {
+	s.unindexBehind(key, f)
 	n := s.network(f.network)
 	delete(n.ports, key)
 	if n.macs[f.mac] == key {

@@ -104,6 +104,13 @@ port/red/z: spec.fixedIps[0]: no address is free in subnet web-v4 (10.0.0.0/24)`
 	{"manager's path", `host/h2 manager:"unix:db.sock"`, `host/h2: spec.manager: "unix:db.sock" must name an absolute path`},
 	{"datapath type", `host/h2 datapath_type:"netdv"`, `host/h2: spec.datapathType: "netdv" is neither "system" nor "netdev", did you mean "netdev"?`},
 
+	{"unmanaged without tunnel address", `host/h2 unmanaged:true manager:"tcp:10.0.0.1:6640"`, `host/h2: spec.tunnelIp: is missing; an unmanaged host does not say it itself
+host/h2: spec.manager: is for hosts that connect, and this one is unmanaged`},
+	{"host becomes unmanaged", `host/h1 tunnel_ip:"10.99.0.1" unmanaged:true`, `host/h1: spec.unmanaged: cannot be changed from false to true; delete the host and make it again`},
+	{"port behind nothing", `port/red/x network:"web" host:"h9"`, `port/red/x: spec.host: host "h9" does not exist`},
+	{"port behind a bad name", `port/red/x network:"web" host:"a b"`, `port/red/x: spec.host: "a b" has the character ' '; only a–z, A–Z, 0–9, '.', '_' and '-' may be in it`},
+	{"port behind a managed host", `port/red/x network:"web" host:"h1"`, `port/red/x: spec.host: host/h1 is managed: which of its interfaces is the port's is said there, by the iface-id`},
+
 	{"range without type", `segmentrange/x minimum:1 maximum:2`, `segmentrange/x: spec.networkType: is missing`},
 	{"range of unknown type", `segmentrange/x network_type:"vlan" minimum:1 maximum:2`, `segmentrange/x: spec.networkType: "vlan" is none of vxlan, geneve, gre, did you mean "vxlan"?`},
 	{"range without bounds", `segmentrange/x network_type:"gre"`, "segmentrange/x: spec.minimum: is missing; at least 1\nsegmentrange/x: spec.maximum: is missing"},

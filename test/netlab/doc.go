@@ -1,7 +1,7 @@
 // Package netlab makes hosts and endpoints on one machine: every host is a network namespace with its own ovsdb-server
 // and ovs-vswitchd, every endpoint is a namespace with one veth whose other end the host's switch may be given.
 //
-// A lab has five kinds of namespaces, all called wl<id>-<name>:
+// A lab has six kinds of namespaces, all called wl<id>-<name>:
 //
 //	core         two Linux bridges: "underlay" joins the hosts' tunnel interfaces (MTU 2000), "mgmt" their control path
 //	controller   where the controller runs, 10.99.0.100 and fd99::100 (Lab.Controller, Lab.Listen, Lab.Dial)
@@ -10,6 +10,7 @@
 //	an endpoint  eth0, with the addresses that it was given
 //	a switch     an Open vSwitch that belongs to no host: a rack's switch, or one that the controller drives (Lab.AddSwitch),
 //	             joined to other bridges by Lab.Wire
+//	a peer       10.99.0.N and fd99::N on its link to the underlay, a bridge and tunnels of Linux's (Lab.AddPeer)
 //
 // Because everything is in namespaces, every lab uses the same addresses, and any number of labs runs side by side.
 //

@@ -209,6 +209,9 @@ func (e *Endpoint) Plugged() bool {
 // Plug waits for the bridge and puts the interface on it, as a hypervisor does for a starting machine.
 func (e *Endpoint) Plug() error {
 	h := e.Host()
+	if h.opts.Kind == KindPeer {
+		return h.join(e.Port(), e.opts.Bridge)
+	}
 	if err := h.WaitBridge(e.opts.Bridge, commandTimeout); err != nil {
 		return fmt.Errorf("endpoint %s: %w", e.name, err)
 	}

@@ -76,7 +76,7 @@ func (l *Lab) reserveHost(name string, o HostOptions) (*Host, error) {
 	}
 	wanted, _ := strconv.Atoi(name[len(strings.TrimRight(name, "0123456789")):])
 	switch {
-	case o.Kind == KindSwitch: // from the other end, so that the numbers of hosts stay what their names say
+	case o.Kind != KindHost: // from the other end, so that the numbers of hosts stay what their names say
 		for wanted = maxHosts + 1; used[wanted]; wanted-- {
 		}
 	case wanted < 1 || wanted > maxHosts+1 || used[wanted]:
@@ -108,6 +108,9 @@ func (h *Host) startAll() error {
 	if err := h.wire(); err != nil {
 		return err
 	}
+	if h.opts.Kind == KindPeer {
+		return h.startPeer()
+	}
 	if _, err := h.tool("ovsdb-tool", "create", h.file("conf.db"), schemaFile); err != nil {
 		return err
 	}
@@ -122,7 +125,7 @@ func (h *Host) startAll() error {
 
 // wire connects the host to the underlay and to the controller.
 func (h *Host) wire() error {
-	if h.opts.Kind == KindHost {
+	if h.opts.Kind != KindSwitch {
 		if err := h.lab.connect(h.Namespace, underlayLink, h.name, underlay); err != nil {
 			return err
 		}
@@ -182,7 +185,7 @@ func (h *Host) addressTunnel() error {
 	if h.opts.Kind == KindSwitch {
 		return nil
 	}
-	if h.opts.Dummy {
+	if h.opts.Dummy || h.opts.Kind == KindPeer {
 		link = underlayLink
 	} else if err := h.setUp(link); err != nil {
 		return err

@@ -15,9 +15,12 @@ const (
 	// KindSwitch is a bare switch: one bridge (SwitchBridge) and nothing else. Nobody manages its database. Until it is
 	// given a controller it learns addresses, per VLAN, and floods what it does not know, as a switch in a rack does.
 	KindSwitch Kind = "switch"
+	// KindPeer is a third party at the other end of tunnels: a machine with a tunnel address, without Open vSwitch, whose
+	// bridge (SwitchBridge) is the kernel's.
+	KindPeer Kind = "peer"
 )
 
-// SwitchBridge is the one bridge of a bare switch.
+// SwitchBridge is the one bridge of a bare switch or a peer.
 const SwitchBridge = "br0"
 
 // AddSwitch adds a bare switch.

@@ -102,8 +102,11 @@ type HostSpec struct {
 	DatapathId string `protobuf:"bytes,6,opt,name=datapath_id,json=datapathId,proto3" json:"datapath_id,omitempty"`
 	// Whether a bare switch is a label-switching (P) router of the MPLS core; default false.
 	LabelSwitching bool `protobuf:"varint,7,opt,name=label_switching,json=labelSwitching,proto3" json:"label_switching,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// True: a tunnel endpoint that nobody manages from here and that never connects, such as a hardware VTEP or a VXLAN device
+	// of Linux. It needs a tunnel_ip; ports that name it as their host are reached there. It cannot be changed.
+	Unmanaged     bool `protobuf:"varint,8,opt,name=unmanaged,proto3" json:"unmanaged,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *HostSpec) Reset() {
@@ -181,6 +184,13 @@ func (x *HostSpec) GetDatapathId() string {
 func (x *HostSpec) GetLabelSwitching() bool {
 	if x != nil {
 		return x.LabelSwitching
+	}
+	return false
+}
+
+func (x *HostSpec) GetUnmanaged() bool {
+	if x != nil {
+		return x.Unmanaged
 	}
 	return false
 }
@@ -516,7 +526,7 @@ var File_weft_v1_host_proto protoreflect.FileDescriptor
 
 const file_weft_v1_host_proto_rawDesc = "" +
 	"\n" +
-	"\x12weft/v1/host.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x03\n" +
+	"\x12weft/v1/host.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x03\n" +
 	"\bHostSpec\x12\x1b\n" +
 	"\ttunnel_ip\x18\x01 \x01(\tR\btunnelIp\x12\x18\n" +
 	"\amanager\x18\x02 \x01(\tR\amanager\x12#\n" +
@@ -525,7 +535,8 @@ const file_weft_v1_host_proto_rawDesc = "" +
 	"\x0fbridge_mappings\x18\x05 \x03(\v2%.weft.v1.HostSpec.BridgeMappingsEntryR\x0ebridgeMappings\x12\x1f\n" +
 	"\vdatapath_id\x18\x06 \x01(\tR\n" +
 	"datapathId\x12'\n" +
-	"\x0flabel_switching\x18\a \x01(\bR\x0elabelSwitching\x1aA\n" +
+	"\x0flabel_switching\x18\a \x01(\bR\x0elabelSwitching\x12\x1c\n" +
+	"\tunmanaged\x18\b \x01(\bR\tunmanaged\x1aA\n" +
 	"\x13BridgeMappingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x11\n" +

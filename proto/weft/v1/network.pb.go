@@ -547,7 +547,9 @@ type PortSpec struct {
 	// What uses it, such as "compute:nova"; free text.
 	DeviceOwner string `protobuf:"bytes,8,opt,name=device_owner,json=deviceOwner,proto3" json:"device_owner,omitempty"`
 	// True: no address is allocated where fixed_ips is absent.
-	NoFixedIps    bool `protobuf:"varint,9,opt,name=no_fixed_ips,json=noFixedIps,proto3" json:"no_fixed_ips,omitempty"`
+	NoFixedIps bool `protobuf:"varint,9,opt,name=no_fixed_ips,json=noFixedIps,proto3" json:"no_fixed_ips,omitempty"`
+	// The unmanaged host behind which it is; empty: it is where an interface of a host carries its id.
+	Host          string `protobuf:"bytes,10,opt,name=host,proto3" json:"host,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -643,6 +645,13 @@ func (x *PortSpec) GetNoFixedIps() bool {
 		return x.NoFixedIps
 	}
 	return false
+}
+
+func (x *PortSpec) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
 }
 
 // FixedIP is one address of a port.
@@ -1411,7 +1420,7 @@ const file_weft_v1_network_proto_rawDesc = "" +
 	"\n" +
 	"gateway_ip\x18\x02 \x01(\tR\tgatewayIp\x12B\n" +
 	"\x10allocation_pools\x18\x03 \x03(\v2\x17.weft.v1.AllocationPoolR\x0fallocationPools\x12\x19\n" +
-	"\bused_ips\x18\x04 \x01(\x04R\ausedIps\"\xb1\x03\n" +
+	"\bused_ips\x18\x04 \x01(\x04R\ausedIps\"\xc5\x03\n" +
 	"\bPortSpec\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x1f\n" +
 	"\vmac_address\x18\x02 \x01(\tR\n" +
@@ -1423,7 +1432,9 @@ const file_weft_v1_network_proto_rawDesc = "" +
 	"\tdevice_id\x18\a \x01(\tR\bdeviceId\x12!\n" +
 	"\fdevice_owner\x18\b \x01(\tR\vdeviceOwner\x12 \n" +
 	"\fno_fixed_ips\x18\t \x01(\bR\n" +
-	"noFixedIpsB\x18\n" +
+	"noFixedIps\x12\x12\n" +
+	"\x04host\x18\n" +
+	" \x01(\tR\x04hostB\x18\n" +
 	"\x16_port_security_enabledB\x11\n" +
 	"\x0f_admin_state_up\"1\n" +
 	"\aFixedIP\x12\x16\n" +

@@ -10,13 +10,18 @@ import (
 
 // kind is a type of network, and how its frames look between hosts.
 type kind struct {
-	typ   string
-	specs [2]string // of two networks of the type, beside the type
-	wire  string    // the physical network where its frames are; empty: the underlay
+	typ string
+	// ids are those of two networks on the wire; zeros: the type has none.
+	ids [2]uint32
+	// wires are the physical networks where their frames are; empty: the underlay.
+	wires [2]string
+	more  string // of the networks' spec
 	// layers are what tshark sees before the endpoint's own packet, the outer Ethernet header first.
 	layers string
 	// fields are what tshark must say of each frame of a network; several values of one field, outermost first, are parted by |.
 	fields func(n *weftv1.NetworkStatus) map[string]string
+	// also is what else must be true of each frame; nil: nothing.
+	also func(n *weftv1.NetworkStatus, d e2e.Dissected) error
 	// entropy is the field in which the frames of different conversations differ, so that a network of several paths spreads
 	// them; empty: there is none.
 	entropy string
@@ -25,9 +30,24 @@ type kind struct {
 // tenants are the two tenants of a kind. All have the same addresses and MACs.
 func (k kind) tenants() [2]e2e.Tenant {
 	return [2]e2e.Tenant{
-		{Project: "red-" + k.typ, Type: k.typ, Spec: k.specs[0], VMs: 3},
-		{Project: "blue-" + k.typ, Type: k.typ, Spec: k.specs[1], VMs: 2},
+		{Project: "red-" + k.typ, Type: k.typ, Spec: k.spec(0), VMs: 3},
+		{Project: "blue-" + k.typ, Type: k.typ, Spec: k.spec(1), VMs: 2},
 	}
+}
+
+// spec is the spec of a network, beside its type.
+func (k kind) spec(n int) string {
+	var parts []string
+	if k.ids[n] != 0 {
+		parts = append(parts, fmt.Sprintf("segmentationId: %d", k.ids[n]))
+	}
+	if k.wires[n] != "" {
+		parts = append(parts, "physicalNetwork: "+k.wires[n])
+	}
+	if k.more != "" {
+		parts = append(parts, k.more)
+	}
+	return strings.Join(parts, ", ")
 }
 
 // names are the fields that are looked at.
@@ -54,6 +74,9 @@ func (k kind) check(n *weftv1.NetworkStatus, d e2e.Dissected) error {
 			return fmt.Errorf("%s is %q, want %q", name, got, want)
 		}
 	}
+	if k.also != nil {
+		return k.also(n, d)
+	}
 	return nil
 }
 
@@ -61,19 +84,19 @@ func (k kind) check(n *weftv1.NetworkStatus, d e2e.Dissected) error {
 func kinds() []kind {
 	return []kind{
 		{
-			typ: "vxlan", layers: "eth:ethertype:ip:udp:vxlan:eth", entropy: "udp.srcport",
+			typ: "vxlan", ids: [2]uint32{7001, 0xffffff}, layers: "eth:ethertype:ip:udp:vxlan:eth", entropy: "udp.srcport",
 			fields: func(n *weftv1.NetworkStatus) map[string]string {
 				return map[string]string{"vxlan.vni": fmt.Sprint(n.GetSegmentationId()), "udp.dstport": "4789", "vxlan.flags": "0x0800"}
 			},
 		},
 		{
-			typ: "geneve", layers: "eth:ethertype:ip:udp:geneve:eth", entropy: "udp.srcport",
+			typ: "geneve", ids: [2]uint32{7001, 0xffffff}, layers: "eth:ethertype:ip:udp:geneve:eth", entropy: "udp.srcport",
 			fields: func(n *weftv1.NetworkStatus) map[string]string {
 				return map[string]string{"geneve.vni": fmt.Sprintf("0x%06x", n.GetSegmentationId()), "udp.dstport": "6081", "geneve.proto_type": "0x6558"}
 			},
 		},
 		{
-			typ: "gre", layers: "eth:ethertype:ip:gre:eth",
+			typ: "gre", ids: [2]uint32{7001, 0xffffffff}, layers: "eth:ethertype:ip:gre:eth",
 			fields: func(n *weftv1.NetworkStatus) map[string]string {
 				return map[string]string{"gre.key": fmt.Sprintf("0x%08x", n.GetSegmentationId()), "gre.proto": "0x6558"}
 			},

@@ -85,7 +85,7 @@ func onTheWire(c *e2e.Cloud, k kind, vms []*netlab.Endpoint) {
 		return nil
 	})
 	for wire, packets := range wires.stop(c, nonce) {
-		if wire != k.wire {
+		if wire != k.wires[0] {
 			if len(packets) > 0 {
 				c.T.Errorf("%d frames are on wire %q, where none belongs: %v", len(packets), wire, packets[0].Decode())
 			}
