@@ -84,23 +84,72 @@ func (t *txn) applyNetworks(drafts []*draft) {
 			anyID = append(anyID, d)
 		default:
 			typ := networkType(spec)
-			if holder, taken := t.types[typ].ids[id]; taken {
-				t.refuse(d, "spec.segmentationId", ReasonConflict, "%s id %d is in use by %s", typ, id, holder)
-				continue
+			if t.claimID(d, typ, id) {
+				t.acceptNetwork(d, typ, id)
 			}
-			t.acceptNetwork(d, typ, id)
 		}
 	}
 	for _, d := range anyID {
 		typ := networkType(d.given.GetNetworkSpec())
 		s := t.types[typ]
-		id, ok := s.taken.Next(s.pools(), t.last.IDs[typ])
+		id, ok := t.nextID(typ)
 		if !ok {
 			t.refuse(d, "spec.segmentationId", ReasonExhausted, "no %s id is free: all of %s are in use", typ, s.describe())
 			continue
 		}
 		t.last.IDs[typ] = id
 		t.acceptNetwork(d, typ, id)
+	}
+}
+
+// claimID refuses an id on the wire that another network has.
+func (t *txn) claimID(d *draft, typ string, id alloc.ID) bool {
+	holder, taken := t.idHolder(typ, id)
+	if taken && holder != d.key {
+		t.refuse(d, "spec.segmentationId", ReasonConflict, "%s id %d is in use by %s", typ, id, holder)
+		return false
+	}
+	return true
+}
+
+// idHolder returns the network whose frames are told by an id on the wire. Frames of gre and nvgre are told from each other
+// by the key alone, of which the upper 24 bits are an nvgre network's id.
+func (t *txn) idHolder(typ string, id alloc.ID) (holder Key, taken bool) {
+	if holder, taken = t.types[typ].ids[id]; taken {
+		return holder, true
+	}
+	switch typ {
+	case "gre":
+		holder, taken = t.types["nvgre"].ids[id>>flowIDBits]
+	case "nvgre":
+		gre := t.types["gre"]
+		var key alloc.ID
+		if key, taken = gre.taken.First(alloc.Range[alloc.ID]{First: id << flowIDBits, Last: (id+1)<<flowIDBits - 1}); taken {
+			holder = gre.ids[key]
+		}
+	}
+	return holder, taken
+}
+
+// flowIDBits is how many bits of the key are not the id of an nvgre network (RFC 7637, section 3.2).
+const flowIDBits = 8
+
+// nextID chooses an id for a network.
+func (t *txn) nextID(typ string) (alloc.ID, bool) {
+	s, after, barred := t.types[typ], t.last.IDs[typ], alloc.ID(0)
+	for {
+		id, ok := s.taken.Next(s.pools(), after)
+		if !ok || id == barred {
+			return 0, false
+		}
+		if _, taken := t.idHolder(typ, id); !taken {
+			return id, true
+		}
+		// A network of another type is in the way of it. When the search is back here, it is so of all.
+		if barred == 0 {
+			barred = id
+		}
+		after = id
 	}
 }
 
@@ -134,8 +183,9 @@ func networkStatus(typ string, id, tag alloc.ID, mtu uint32) *weftv1.Status {
 func (t *txn) updateNetwork(d *draft, spec *weftv1.NetworkSpec) {
 	old := d.old.facts.(*networkFacts)
 	t.immutable(d, "spec.type", old.typ, networkType(spec))
-	if id := spec.GetSegmentationId(); id != 0 && alloc.ID(id) != old.id {
-		t.refuse(d, "spec.segmentationId", ReasonImmutable, "cannot be changed from %d to %d; delete the network and make it again", old.id, id)
+	id := old.id
+	if given := alloc.ID(spec.GetSegmentationId()); given != 0 && t.claimID(d, old.typ, given) {
+		id = given
 	}
 	if old.shared && !spec.GetShared() {
 		if users := t.foreign(d.key); len(users) > 0 {
@@ -143,7 +193,7 @@ func (t *txn) updateNetwork(d *draft, spec *weftv1.NetworkSpec) {
 		}
 	}
 	if !d.bad {
-		t.accept(d, networkStatus(old.typ, old.id, old.tag, t.mtu(old.typ, spec.GetMtu())))
+		t.accept(d, networkStatus(old.typ, id, old.tag, t.mtu(old.typ, spec.GetMtu())))
 	}
 }
 

@@ -94,7 +94,7 @@ func anyResource(t *rapid.T) string {
 	var spec string
 	switch key.Kind {
 	case KindNetwork:
-		spec = pick("", `type:"geneve" `, `type:"gre" `) + pick("", "segmentation_id:1 ", "segmentation_id:2 ") + pick("", "shared:true ") + pick("", "mtu:1300 ") +
+		spec = pick("", `type:"geneve" `, `type:"gre" `, `type:"nvgre" `) + pick("", "segmentation_id:1 ", "segmentation_id:2 ", "segmentation_id:256 ") + pick("", "shared:true ") + pick("", "mtu:1300 ") +
 			pick("", "port_security_enabled:false ")
 	case KindSubnet:
 		spec = network + pick(`cidr:"10.0.0.0/29" `, `cidr:"10.0.0.8/29" `, `cidr:"10.0.0.0/28" `, `cidr:"2001:db8::/125" `) +

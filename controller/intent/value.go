@@ -141,6 +141,7 @@ type encapsulation struct {
 //	vxlan   IPv4 20 + UDP 8 + VXLAN 8                                                      RFC 7348
 //	geneve  IPv4 20 + UDP 8 + Geneve 8, and 8 kept free for one option of our own          RFC 8926
 //	gre     IPv4 20 + GRE 4 + key 4                                                        RFC 2890
+//	nvgre   the same, of whose key 24 bits are the id                                      RFC 7637
 func encapsulationOf(typ string) (encapsulation, bool) {
 	switch typ {
 	case "vxlan":
@@ -149,12 +150,14 @@ func encapsulationOf(typ string) (encapsulation, bool) {
 		return encapsulation{58, 1<<24 - 1}, true
 	case "gre":
 		return encapsulation{42, 1<<32 - 1}, true
+	case "nvgre":
+		return encapsulation{42, 1<<24 - 1}, true
 	}
 	return encapsulation{}, false
 }
 
 // types are the types of networks.
-func types() []string { return []string{"vxlan", "geneve", "gre"} }
+func types() []string { return []string{"vxlan", "geneve", "gre", "nvgre"} }
 
 // builtinRange is where ids come from for a type that has no SegmentRange.
 var builtinRange = []alloc.Range[alloc.ID]{{First: 5001, Last: 1<<24 - 1}}

@@ -8,9 +8,9 @@ var violations = []struct{ name, apply, want string }{
 		network/red/c type:"vxlna"`,
 		`port/red/a: spec.network: network "wbe" does not exist, did you mean "web"?
 subnet/red/b: spec.cidr: "x" is not a CIDR, such as 10.0.0.0/24
-network/red/c: spec.type: "vxlna" is none of vxlan, geneve, gre, did you mean "vxlan"?`},
+network/red/c: spec.type: "vxlna" is none of vxlan, geneve, gre, nvgre, did you mean "vxlan"?`},
 
-	{"network type", `network/red/x type:"vlan"`, `network/red/x: spec.type: "vlan" is none of vxlan, geneve, gre, did you mean "vxlan"?`},
+	{"network type", `network/red/x type:"vlan"`, `network/red/x: spec.type: "vlan" is none of vxlan, geneve, gre, nvgre, did you mean "vxlan"?`},
 	{"network id too large", `network/red/x segmentation_id:16777216`, `network/red/x: spec.segmentationId: 16,777,216 is too large for vxlan: at most 16,777,215`},
 	{"network id in use", `network/red/x segmentation_id:77`, `network/red/x: spec.segmentationId: vxlan id 77 is in use by network/red/pub`},
 	{"network id in use in the request", "network/red/x segmentation_id:9\nnetwork/red/y segmentation_id:9", `network/red/y: spec.segmentationId: vxlan id 9 is in use by network/red/x`},
@@ -18,7 +18,11 @@ network/red/c: spec.type: "vxlna" is none of vxlan, geneve, gre, did you mean "v
 	{"network MTU small", `network/red/x mtu:1279`, `network/red/x: spec.mtu: 1,279 is not between 1,280 and 65,535`},
 	{"network MTU large", `network/red/x mtu:65536`, `network/red/x: spec.mtu: 65,536 is not between 1,280 and 65,535`},
 	{"network type changed", `network/red/web type:"gre"`, `network/red/web: spec.type: cannot be changed from vxlan to gre; delete the network and make it again`},
-	{"network id changed", `network/red/pub shared:true segmentation_id:78`, `network/red/pub: spec.segmentationId: cannot be changed from 77 to 78; delete the network and make it again`},
+	{"network id changed to one in use", "network/red/pub shared:true segmentation_id:78\nnetwork/red/web segmentation_id:78", `network/red/web: spec.segmentationId: vxlan id 78 is in use by network/red/pub`},
+	{"gre key of an nvgre network", "network/red/x type:\"nvgre\" segmentation_id:5\nnetwork/red/y type:\"gre\" segmentation_id:0x5ff", `network/red/y: spec.segmentationId: gre id 1535 is in use by network/red/x`},
+	{"nvgre id of a gre network's key", "network/red/x type:\"gre\" segmentation_id:0x5ff\nnetwork/red/y type:\"nvgre\" segmentation_id:5", `network/red/y: spec.segmentationId: nvgre id 5 is in use by network/red/x`},
+	{"nvgre ids exhausted", "segmentrange/n network_type:\"nvgre\" minimum:5 maximum:6\nnetwork/red/x type:\"gre\" segmentation_id:0x5ff\nnetwork/red/y type:\"gre\" segmentation_id:0x600\nnetwork/red/z type:\"nvgre\"",
+		`network/red/z: spec.segmentationId: no nvgre id is free: all of segmentrange/n are in use`},
 	{"network unshared", `network/red/pub`, `network/red/pub: spec.shared: cannot become false: other projects use the network: port/blue/vm1`},
 	{"network unshared under a new port", "network/red/pub\nport/blue/vm1 network:\"red/pub\"\nport/blue/vm2 network:\"red/pub\"",
 		`network/red/pub: spec.shared: cannot become false: other projects use the network: port/blue/vm1`},
@@ -112,7 +116,7 @@ host/h2: spec.manager: is for hosts that connect, and this one is unmanaged`},
 	{"port behind a managed host", `port/red/x network:"web" host:"h1"`, `port/red/x: spec.host: host/h1 is managed: which of its interfaces is the port's is said there, by the iface-id`},
 
 	{"range without type", `segmentrange/x minimum:1 maximum:2`, `segmentrange/x: spec.networkType: is missing`},
-	{"range of unknown type", `segmentrange/x network_type:"vlan" minimum:1 maximum:2`, `segmentrange/x: spec.networkType: "vlan" is none of vxlan, geneve, gre, did you mean "vxlan"?`},
+	{"range of unknown type", `segmentrange/x network_type:"vlan" minimum:1 maximum:2`, `segmentrange/x: spec.networkType: "vlan" is none of vxlan, geneve, gre, nvgre, did you mean "vxlan"?`},
 	{"range without bounds", `segmentrange/x network_type:"gre"`, "segmentrange/x: spec.minimum: is missing; at least 1\nsegmentrange/x: spec.maximum: is missing"},
 	{"range reversed", `segmentrange/x network_type:"gre" minimum:9 maximum:8`, `segmentrange/x: spec.maximum: 8 is less than the minimum, 9`},
 	{"range too large", `segmentrange/x network_type:"vxlan" minimum:9 maximum:16777216`, `segmentrange/x: spec.maximum: 16,777,216 is too large for vxlan: at most 16,777,215`},

@@ -101,5 +101,16 @@ func kinds() []kind {
 				return map[string]string{"gre.key": fmt.Sprintf("0x%08x", n.GetSegmentationId()), "gre.proto": "0x6558"}
 			},
 		},
+		{
+			typ: "nvgre", ids: [2]uint32{7002, 0xfffffe}, layers: "eth:ethertype:ip:gre:eth", entropy: "gre.key",
+			fields: func(*weftv1.NetworkStatus) map[string]string { return map[string]string{"gre.proto": "0x6558"} },
+			also: func(n *weftv1.NetworkStatus, d e2e.Dissected) error {
+				// The VSID is the upper 24 bits of the key, the FlowID, which is anything, the rest (RFC 7637, section 3.2).
+				if want := fmt.Sprintf("0x%06x", n.GetSegmentationId()); !strings.HasPrefix(strings.Join(d["gre.key"], ""), want) {
+					return fmt.Errorf("gre.key is %s, want %s??", d["gre.key"], want)
+				}
+				return nil
+			},
+		},
 	}
 }
