@@ -30,6 +30,7 @@ type Config struct {
 	OVSDBTLS    TLSFiles
 
 	UnderlayMTU int // bytes; default 1500
+	UnderlayIP  int // version of IP between hosts: 4, the default, or 6
 
 	VXLANPort  uint16 // UDP port of VXLAN on all hosts; default 4789
 	GenevePort uint16 // UDP port of Geneve on all hosts; default 6081

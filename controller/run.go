@@ -95,7 +95,7 @@ func newCore(cfg Config, s store.Store, log *logrus.Entry) (*core, error) {
 	s = timedStore{s, took}
 	c.store = s
 	var err error
-	if c.catalog, err = intent.NewCatalog(intent.CatalogConfig{Store: s, UnderlayMTU: cfg.UnderlayMTU, Log: log}); err != nil {
+	if c.catalog, err = intent.NewCatalog(intent.CatalogConfig{Store: s, UnderlayMTU: cfg.UnderlayMTU, UnderlayIP: cfg.UnderlayIP, Log: log}); err != nil {
 		return nil, err
 	}
 	c.memory = newMemory(s, log)

@@ -57,6 +57,7 @@ func command() *cobra.Command {
 	f.StringVar(&pprof, "pprof", "off", `"on": serve /debug/pprof beside the metrics`)
 	f.StringVar(&cfg.Advertise, "advertise", "", "address at which switches reach OpenFlow (default: the one their OVSDB connection came to)")
 	f.IntVar(&cfg.UnderlayMTU, "underlay-mtu", 1500, "MTU between hosts, bytes")
+	f.IntVar(&cfg.UnderlayIP, "underlay-ip", 4, "version of IP between hosts, 4 or 6, for the MTU of networks")
 	f.Uint16Var(&cfg.VXLANPort, "vxlan-port", 4789, "UDP port of VXLAN, the same on all hosts")
 	f.Uint16Var(&cfg.GenevePort, "geneve-port", 6081, "UDP port of Geneve, the same on all hosts")
 	for name, files := range map[string]*controller.TLSFiles{

@@ -67,8 +67,7 @@ func (t *txn) mtu(typ string, given uint32) uint32 {
 	if given != 0 {
 		return given
 	}
-	e, _ := encapsulationOf(typ)
-	return uint32(t.cfg.UnderlayMTU - e.overhead)
+	return uint32(t.cfg.UnderlayMTU - t.cfg.overhead(typ))
 }
 
 // applyNetworks accepts networks: first those that exist or name an id, so that no other one is given it.

@@ -26,7 +26,9 @@ type CatalogConfig struct {
 	// UnderlayMTU is the largest IP packet between hosts in bytes; 0: 1,500. Networks get what encapsulation leaves of it.
 	// After a change it is taken over by a network, and told its ports, when the network is applied again.
 	UnderlayMTU int
-	Log         *logrus.Entry // nil: nothing is logged
+	// UnderlayIP is the version of IP between hosts, 4 or 6; 0: 4.
+	UnderlayIP int
+	Log        *logrus.Entry // nil: nothing is logged
 }
 
 func (cfg *CatalogConfig) validate() error {
@@ -36,9 +38,15 @@ func (cfg *CatalogConfig) validate() error {
 	if cfg.UnderlayMTU == 0 {
 		cfg.UnderlayMTU = defaultUnderlayMTU
 	}
+	if cfg.UnderlayIP == 0 {
+		cfg.UnderlayIP = 4
+	}
+	if cfg.UnderlayIP != 4 && cfg.UnderlayIP != 6 {
+		return fmt.Errorf("the IP version between hosts is 4 or 6, not %d", cfg.UnderlayIP)
+	}
 	for _, typ := range types() {
-		if e, _ := encapsulationOf(typ); cfg.UnderlayMTU-e.overhead < minMTU || cfg.UnderlayMTU > maxMTU {
-			return fmt.Errorf("underlay MTU %d must be from %d to %d: %s takes %d bytes, and IPv6 needs %d", cfg.UnderlayMTU, minMTU+e.overhead, maxMTU, typ, e.overhead, minMTU)
+		if overhead := cfg.overhead(typ); cfg.UnderlayMTU-overhead < minMTU || cfg.UnderlayMTU > maxMTU {
+			return fmt.Errorf("underlay MTU %d must be from %d to %d: %s takes %d bytes, and IPv6 needs %d", cfg.UnderlayMTU, minMTU+overhead, maxMTU, typ, overhead, minMTU)
 		}
 	}
 	if cfg.Log == nil {
@@ -47,6 +55,15 @@ func (cfg *CatalogConfig) validate() error {
 		cfg.Log = logrus.NewEntry(quiet)
 	}
 	return nil
+}
+
+// overhead is how many bytes of a packet between hosts are not the tenant's.
+func (cfg *CatalogConfig) overhead(typ string) int {
+	e, _ := encapsulationOf(typ)
+	if cfg.UnderlayIP == 6 {
+		return e.overhead + moreOfIPv6
+	}
+	return e.overhead
 }
 
 // Catalog is every stored resource, in memory, with what it takes to judge a change. All methods may be called from any

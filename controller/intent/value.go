@@ -156,6 +156,9 @@ func encapsulationOf(typ string) (encapsulation, bool) {
 	return encapsulation{}, false
 }
 
+// moreOfIPv6 is how many bytes the outer header of an IPv6 underlay is longer.
+const moreOfIPv6 = 20
+
 // types are the types of networks.
 func types() []string { return []string{"vxlan", "geneve", "gre", "nvgre"} }
 

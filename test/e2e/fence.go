@@ -20,6 +20,7 @@ type Case struct {
 	Name  string
 	From  *netlab.Endpoint
 	Frame func(nonce []byte) []byte // a frame that carries the nonce
+	Send  func(nonce []byte) error  // instead of From and Frame: sends what carries the nonce from somewhere else
 	To    []*netlab.Endpoint
 }
 
@@ -49,7 +50,11 @@ func (c *Cloud) misdelivered(cases []Case) []error {
 	nonces := make([][]byte, len(cases))
 	for i, one := range cases {
 		nonces[i] = newNonce()
-		if err := one.From.Send(one.Frame(nonces[i])); err != nil {
+		send := one.Send
+		if send == nil {
+			send = func(nonce []byte) error { return one.From.Send(one.Frame(nonce)) }
+		}
+		if err := send(nonces[i]); err != nil {
 			c.T.Fatalf("%s: %v", one.Name, err)
 		}
 	}

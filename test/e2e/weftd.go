@@ -42,6 +42,13 @@ func newWeftd(lab *netlab.Lab, dir string, args []string) *Weftd {
 	return &Weftd{lab: lab, dir: dir, args: args}
 }
 
+// Arguments sets what weftd is told from the next Start on, beside what all tests tell it.
+func (w *Weftd) Arguments(args ...string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.args = args
+}
+
 // DataDir is where weftd keeps its embedded store.
 func (w *Weftd) DataDir() string { return filepath.Join(w.dir, "data") }
 

@@ -129,6 +129,11 @@ func (h *Host) wire() error {
 		if err := h.lab.connect(h.Namespace, underlayLink, h.name, underlay); err != nil {
 			return err
 		}
+		// The tunnel address is br-phys's. Were the kernel to answer for it on the link as well, the first packets of others
+		// would go to the link's MAC address and past Open vSwitch.
+		if err := h.Sysctl("ipv4/conf/"+underlayLink+"/arp_ignore", "1"); err != nil {
+			return err
+		}
 	}
 	if err := h.lab.connect(h.Namespace, mgmtLink, h.name, mgmt); err != nil {
 		return err
