@@ -18,6 +18,7 @@ type carryKind struct {
 	typ      string
 	spec     *weftv1.NetworkSpec
 	plain    string // how the peer is made
+	key      uint32 // of the peer's tunnel: none that a network of ours is given
 	sameHost bool
 	peer     func(l *carryLab, k carryKind) (pair, error)
 }
@@ -28,14 +29,12 @@ const (
 	plainPhysical = "physnet2"
 )
 
-// plainKey is the key of the peers' tunnels, which no network of ours is given.
-const plainKey = 77
-
 func carryKinds() []carryKind {
 	return []carryKind{
-		{typ: "vxlan", plain: "a vxlan port", peer: plainTunnel("vxlan")},
-		{typ: "geneve", plain: "a geneve port", peer: plainTunnel("geneve")},
-		{typ: "gre", plain: "a gre port", peer: plainTunnel("gre")},
+		{typ: "vxlan", key: 77, plain: "a vxlan port", peer: plainTunnel("vxlan")},
+		{typ: "geneve", key: 77, plain: "a geneve port", peer: plainTunnel("geneve")},
+		{typ: "gre", key: 77, plain: "a gre port", peer: plainTunnel("gre")},
+		{typ: "nvgre", key: 78, plain: "a gre port", peer: plainTunnel("gre")},
 	}
 }
 
@@ -172,7 +171,7 @@ func plainTunnel(port string) func(l *carryLab, k carryKind) (pair, error) {
 			e, err := l.plainEnd(k, i+1, h, bridge)
 			if err == nil {
 				_, err = h.Vsctl("add-port", bridge, "t-"+k.typ, "--", "set", "Interface", "t-"+k.typ, "type="+port,
-					"options:remote_ip="+l.hosts[1-i].TunnelIP().String(), fmt.Sprintf("options:key=%d", plainKey))
+					"options:remote_ip="+l.hosts[1-i].TunnelIP().String(), fmt.Sprintf("options:key=%d", k.key))
 			}
 			if err != nil {
 				return pair{}, err

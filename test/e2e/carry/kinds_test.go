@@ -16,6 +16,8 @@ type kind struct {
 	// wires are the physical networks where their frames are; empty: the underlay.
 	wires [2]string
 	more  string // of the networks' spec
+	// overhead is what of the underlay's MTU, over IPv4, is not the endpoints'.
+	overhead uint32
 	// layers are what tshark sees before the endpoint's own packet, the outer Ethernet header first.
 	layers string
 	// fields are what tshark must say of each frame of a network; several values of one field, outermost first, are parted by |.
@@ -84,25 +86,25 @@ func (k kind) check(n *weftv1.NetworkStatus, d e2e.Dissected) error {
 func kinds() []kind {
 	return []kind{
 		{
-			typ: "vxlan", ids: [2]uint32{7001, 0xffffff}, layers: "eth:ethertype:ip:udp:vxlan:eth", entropy: "udp.srcport",
+			typ: "vxlan", overhead: 50, ids: [2]uint32{7001, 0xffffff}, layers: "eth:ethertype:ip:udp:vxlan:eth", entropy: "udp.srcport",
 			fields: func(n *weftv1.NetworkStatus) map[string]string {
 				return map[string]string{"vxlan.vni": fmt.Sprint(n.GetSegmentationId()), "udp.dstport": "4789", "vxlan.flags": "0x0800"}
 			},
 		},
 		{
-			typ: "geneve", ids: [2]uint32{7001, 0xffffff}, layers: "eth:ethertype:ip:udp:geneve:eth", entropy: "udp.srcport",
+			typ: "geneve", overhead: 58, ids: [2]uint32{7001, 0xffffff}, layers: "eth:ethertype:ip:udp:geneve:eth", entropy: "udp.srcport",
 			fields: func(n *weftv1.NetworkStatus) map[string]string {
 				return map[string]string{"geneve.vni": fmt.Sprintf("0x%06x", n.GetSegmentationId()), "udp.dstport": "6081", "geneve.proto_type": "0x6558"}
 			},
 		},
 		{
-			typ: "gre", ids: [2]uint32{7001, 0xffffffff}, layers: "eth:ethertype:ip:gre:eth",
+			typ: "gre", overhead: 42, ids: [2]uint32{7001, 0xffffffff}, layers: "eth:ethertype:ip:gre:eth",
 			fields: func(n *weftv1.NetworkStatus) map[string]string {
 				return map[string]string{"gre.key": fmt.Sprintf("0x%08x", n.GetSegmentationId()), "gre.proto": "0x6558"}
 			},
 		},
 		{
-			typ: "nvgre", ids: [2]uint32{7002, 0xfffffe}, layers: "eth:ethertype:ip:gre:eth", entropy: "gre.key",
+			typ: "nvgre", overhead: 42, ids: [2]uint32{7002, 0xfffffe}, layers: "eth:ethertype:ip:gre:eth", entropy: "gre.key",
 			fields: func(*weftv1.NetworkStatus) map[string]string { return map[string]string{"gre.proto": "0x6558"} },
 			also: func(n *weftv1.NetworkStatus, d e2e.Dissected) error {
 				// The VSID is the upper 24 bits of the key, the FlowID, which is anything, the rest (RFC 7637, section 3.2).

@@ -32,6 +32,9 @@ func TestTypes(t *testing.T) {
 	for _, k := range kinds() {
 		red := k.tenants()[0].Project
 		c.Run(k.typ, func(c *e2e.Cloud) {
+			if mtu := c.Get("network/" + red + "/web").GetStatus().GetNetwork().GetMtu(); mtu != netlab.UnderlayMTU-k.overhead {
+				c.T.Errorf("the network's MTU is %d, want %d", mtu, netlab.UnderlayMTU-k.overhead)
+			}
 			c.Run("talk", func(c *e2e.Cloud) { c.Talk(members[red]) })
 			c.Run("full size", func(c *e2e.Cloud) { c.FullSize(red+"/web", members[red][0], members[red][1]) })
 			c.Run("on the wire", func(c *e2e.Cloud) { onTheWire(c, k, members[red]) })
