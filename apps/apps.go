@@ -5,6 +5,7 @@ import (
 	"github.com/weft-sdn/weft/apps/arp"
 	"github.com/weft-sdn/weft/apps/base"
 	"github.com/weft-sdn/weft/apps/binding"
+	"github.com/weft-sdn/weft/apps/dhcp"
 	"github.com/weft-sdn/weft/apps/l2"
 	"github.com/weft-sdn/weft/apps/portsecurity"
 	"github.com/weft-sdn/weft/apps/route"
@@ -28,6 +29,7 @@ func All(t *intent.Tables, cfg Config) []compile.App {
 		portsecurity.New(t),       // 4
 		tunnel.New(t, cfg.Tunnel), // 5
 		l2.New(t),                 // 6
+		dhcp.New(t),               // 13
 		route.New(t),              // 14
 	}
 }

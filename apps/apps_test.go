@@ -102,6 +102,10 @@ func apply(t *intent.Tables, e edit) {
 		t.Interfaces.Put(intent.Interface{Key: iface, IfaceID: id, OFPort: uint32(e.Port*40 + e.Alt), Seq: uint64(e.Host*4 + e.Alt)})
 	case "unplug":
 		t.Interfaces.Delete(iface)
+	case "subnet":
+		t.Subnets.Put(subnet(e))
+	case "no subnet":
+		t.Subnets.Delete(subnet(e).Key)
 	case "router":
 		t.Routers.Put(intent.Router{Key: routerKey, Tag: 100, MAC: flow.MACAddr{0xfa, 0x16, 0x3e, 1, 0, byte(e.Alt)}, Up: e.Flag})
 	case "no router":
@@ -119,6 +123,16 @@ func apply(t *intent.Tables, e edit) {
 	case "no route":
 		t.Routes.Delete(route(e).Key)
 	}
+}
+
+// subnet is one of a network's, of a mode that its host number says.
+func subnet(e edit) intent.Subnet {
+	s := intent.Subnet{Key: intent.Key{Kind: intent.KindSubnet, Project: "red", Name: fmt.Sprintf("net%d-s%d", e.Net, e.Host)}, Network: netKey(e.Net), Told: e.Alt != 3}
+	s.Prefix, s.Mode = netip.MustParsePrefix("10.0.0.0/24"), intent.DHCPv4
+	if e.Host > 0 {
+		s.Prefix, s.Mode = netip.MustParsePrefix("fd00::/64"), []intent.AddressMode{intent.DHCPv6Stateful, intent.SLAAC}[e.Host-1]
+	}
+	return s
 }
 
 var routerKey = intent.Key{Kind: intent.KindRouter, Project: "red", Name: "r1"}
@@ -149,7 +163,7 @@ func route(e edit) intent.Route {
 func drawEdit(t *rapid.T) edit {
 	return edit{
 		Op: rapid.SampledFrom([]string{"network", "port", "host", "plug", "plug", "port", "host", "network", "no network", "no port", "no host", "unplug",
-			"router", "router", "no router", "interface", "interface", "no interface", "route", "no route"}).Draw(t, "op"),
+			"router", "router", "no router", "interface", "interface", "no interface", "route", "no route", "subnet", "no subnet"}).Draw(t, "op"),
 		Net:  rapid.IntRange(0, 3).Draw(t, "net"),
 		Port: rapid.IntRange(0, 4).Draw(t, "port"),
 		Host: rapid.IntRange(0, 2).Draw(t, "host"),

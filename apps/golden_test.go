@@ -21,13 +21,16 @@ import (
 var update = flag.Bool("update", false, "write the golden dumps anew")
 
 // TestGoldenDumps holds what each app makes of a small lab against the dump in its folder. The lab: net0 (vxlan) has vm0 on
-// host h0 and vm1 on h1, net1 (geneve) has vm2 on h0 and vm3 on h1, a
-// router joins them and has a route that drops, one with a next hop and one with two; what is shown is h0.
+// host h0 and vm1 on h1, net1 (geneve) has vm2 on h0 and vm3 on h1, net0 has an IPv4
+// and an IPv6 subnet whose ports are told their addresses, a router joins both networks and has a route that drops, one with a next hop and one with two; what is shown is h0.
 func TestGoldenDumps(t *testing.T) {
 	tables, probe := lab(t)
 	apply(tables, edit{Op: "router", Flag: true})
 	for i := range 2 {
 		apply(tables, edit{Op: "interface", Net: i, Alt: i})
+	}
+	for mode := range 2 {
+		apply(tables, edit{Op: "subnet", Host: mode})
 	}
 	for hops := range 3 {
 		apply(tables, edit{Op: "route", Net: hops, Host: hops})

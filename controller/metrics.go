@@ -20,7 +20,7 @@ type collector struct {
 
 	revision, compiled, hosts, online                               *prometheus.Desc
 	flows, added, removed, drift, bundles, failures, packetIns, lag *prometheus.Desc
-	dropped                                                         *prometheus.Desc
+	dropped, unanswered                                             *prometheus.Desc
 	ruleRuns, ruleSeconds, ruleUnits                                *prometheus.Desc
 }
 
@@ -42,6 +42,7 @@ func newCollector(c *core) *collector {
 		failures:    desc("bundle_failures_total", "Bundles that the switch refused.", "host"),
 		packetIns:   desc("packet_ins_total", "Packet-ins taken.", "host"),
 		dropped:     desc("dropped_packets_total", "Packets that flows dropped.", "host", "reason"),
+		unanswered:  desc("packet_ins_dropped_total", "Packet-ins and answers to them that were dropped.", "host", "reason"),
 		lag:         desc("host_revision_lag", "Revisions that a host is behind.", "host"),
 		ruleRuns:    desc("rule_runs_total", "Units run.", "rule"),
 		ruleSeconds: desc("rule_seconds_total", "Time spent in a rule.", "rule"),
@@ -72,6 +73,9 @@ func (m *collector) Collect(ch chan<- prometheus.Metric) {
 		counter(m.removed, float64(s.Stats.FlowsRemoved), s.Host)
 		counter(m.bundles, float64(s.Stats.Bundles), s.Host)
 		counter(m.packetIns, float64(s.Stats.PacketIns), s.Host)
+		for why, n := range m.c.world.packets.Counts(s.Host).Dropped {
+			counter(m.unanswered, float64(n), s.Host, string(why))
+		}
 		counter(m.failures, float64(s.Stats.Failures), s.Host)
 		counter(m.drift, float64(s.Stats.Drift), s.Host, "flow")
 		for reason, n := range m.c.board.Counts(s.Host, compile.Drops) {

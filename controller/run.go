@@ -104,7 +104,7 @@ func newCore(cfg Config, s store.Store, log *logrus.Entry) (*core, error) {
 	}
 	c.feed = newFeed(c.catalog, c.world, log)
 	c.hosts = newHosts(cfg, c.world, c.board, c.memory, c.catalog, log)
-	c.switches = newSwitches(c.hosts, c.board, took.bundle, log)
+	c.switches = newSwitches(c.hosts, c.board, took.bundle, c.world.packets.Offer, log)
 	c.news = newNews(c)
 	ovsdbTLS, err := cfg.OVSDBTLS.client()
 	if err != nil {
@@ -115,6 +115,7 @@ func newCore(cfg Config, s store.Store, log *logrus.Entry) (*core, error) {
 		c.dialers.set(host, "")
 		c.hosts.forget(host)
 		c.switches.forget(host)
+		c.world.packets.Forget(host)
 	}
 	c.world.configured = func(host, manager string) {
 		c.hosts.know(host)

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
+	"github.com/weft-sdn/weft/controller/punt"
 	"github.com/weft-sdn/weft/controller/reconcile"
 	"github.com/weft-sdn/weft/southbound/openflow"
 )
@@ -24,6 +25,7 @@ type switches struct {
 	log   *logrus.Entry
 
 	bundles prometheus.Observer // of the seconds that bundles take
+	punted  func(*punt.Packet)  // takes the packets that flows hand over
 
 	mu   sync.Mutex
 	ends map[string]*running // by system-id
@@ -35,8 +37,8 @@ type running struct {
 	done chan struct{}
 }
 
-func newSwitches(h *hosts, b *reconcile.Board, bundles prometheus.Observer, log *logrus.Entry) *switches {
-	return &switches{hosts: h, board: b, bundles: bundles, log: log, ends: map[string]*running{}}
+func newSwitches(h *hosts, b *reconcile.Board, bundles prometheus.Observer, punted func(*punt.Packet), log *logrus.Entry) *switches {
+	return &switches{hosts: h, board: b, bundles: bundles, punted: punted, log: log, ends: map[string]*running{}}
 }
 
 // handle serves one switch connection until it ends.
@@ -53,7 +55,7 @@ func (s *switches) handle(ctx context.Context, c *openflow.Conn) error {
 	defer s.leave(name, r)
 	log.Info("switch connected")
 	took := func(d time.Duration) { s.bundles.Observe(d.Seconds()) }
-	return (&reconcile.Reconciler{Board: s.board, Target: s.board.Target(name), Conn: c, Log: log, Bundled: took}).Run(ctx)
+	return (&reconcile.Reconciler{Board: s.board, Target: s.board.Target(name), Conn: c, Log: log, Bundled: took, Punted: s.punted}).Run(ctx)
 }
 
 // report is told why a connection ended, or never was.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/netip"
 	"sync"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/weft-sdn/weft/apps/pipeline"
 	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/intent"
+	"github.com/weft-sdn/weft/controller/punt"
 	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
 )
 
@@ -19,9 +21,11 @@ import (
 // Its goroutine takes mu for writing while it changes rows and compiles; whoever reads rows from elsewhere takes it for
 // reading.
 type world struct {
-	log    *logrus.Entry
-	inbox  *inbox
-	memory *memory
+	log     *logrus.Entry
+	inbox   *inbox
+	memory  *memory
+	packets *punt.Dispatcher
+	outbox  *punt.Outbox
 
 	mu       sync.RWMutex
 	tables   *intent.Tables
@@ -53,24 +57,52 @@ type observedHost struct {
 	DatapathType string     `json:"datapathType,omitempty"`
 }
 
-func newWorld(sink compile.Sink, cfg apps.Config, m *memory, log *logrus.Entry) (*world, error) {
+// switchboard is where flows and packets for the switches go.
+type switchboard interface {
+	compile.Sink
+	Send(host string, o punt.Out) bool
+}
+
+func newWorld(board switchboard, cfg apps.Config, m *memory, log *logrus.Entry) (*world, error) {
 	w := &world{log: log, inbox: newInbox(), memory: m, tables: intent.NewTables(), hosts: map[string]*host{}, peers: map[string]struct{}{}}
+	all := apps.All(w.tables, cfg)
+	handlers := map[uint8]punt.Handler{}
+	for _, a := range all {
+		if a.Handler != nil {
+			handlers[a.ID] = a.Handler
+		}
+	}
+	w.packets = punt.NewDispatcher(handlers, punt.Limits{})
+	w.outbox = punt.NewOutbox(func(host string, o punt.Out) {
+		if !board.Send(host, o) {
+			w.packets.Dropped(host, punt.Unsent)
+		}
+	})
 	engine, err := compile.New(compile.Config{
-		Apps: apps.All(w.tables, cfg), DB: w.tables.DB, Check: pipeline.NewChecker(), Sink: sink, Nowhere: w.unmanaged,
+		Apps: all, DB: w.tables.DB, Check: pipeline.NewChecker(), Sink: board, Nowhere: w.unmanaged,
 	})
 	w.engine = engine
 	return w, err
 }
 
-// run applies what is posted, and compiles once for all that has gathered.
+// tick is how often the handlers of packets are told the time.
+const tick = time.Second
+
+// run applies what is posted and answers packets, and compiles once for all that has gathered.
 func (w *world) run(ctx context.Context) {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-w.inbox.wake:
+			w.step(w.inbox.take())
+		case <-w.packets.Wake():
+			w.step([]func(*world){func(w *world) { w.packets.Run(w.outbox) }})
+		case now := <-ticker.C:
+			w.step([]func(*world){func(w *world) { w.packets.Tick(now, w.outbox) }})
 		}
-		w.step(w.inbox.take())
 	}
 }
 
@@ -109,6 +141,9 @@ func (w *world) replace(resources []*weftv1.Resource, revision int64) {
 	for p := range w.tables.Ports.Scan() {
 		w.dropUnless(seen, p.Key)
 	}
+	for s := range w.tables.Subnets.Scan() {
+		w.dropUnless(seen, s.Key)
+	}
 	for router := range w.tables.Routers.Scan() {
 		w.dropUnless(seen, router.Key)
 	}
@@ -145,6 +180,11 @@ func (w *world) put(res *weftv1.Resource) {
 		if row, err = intent.PortRow(res); err == nil {
 			w.tables.Ports.Put(row)
 		}
+	case intent.KindSubnet:
+		var row intent.Subnet
+		if row, err = intent.SubnetRow(res); err == nil {
+			w.tables.Subnets.Put(row)
+		}
 	case intent.KindRouter:
 		err = w.putRouter(res)
 	case intent.KindHost:
@@ -178,6 +218,8 @@ func (w *world) drop(key intent.Key) {
 		w.segments(key, nil)
 	case intent.KindPort:
 		w.tables.Ports.Delete(key)
+	case intent.KindSubnet:
+		w.tables.Subnets.Delete(key)
 	case intent.KindRouter:
 		w.dropRouter(key)
 	case intent.KindHost:

@@ -85,12 +85,12 @@ var Tables = []Table{
 	},
 	{
 		ID: Resolve, Name: "resolve",
-		Doc:   "Answers ARP requests and neighbour solicitations for the addresses of bound ports, so that they need not be flooded.",
-		Match: fields(flow.InPort, flow.Reg0, flow.EthSrc, flow.EthDst, flow.IPv6Src, arpFields, ndFields),
+		Doc:   "Answers ARP requests and neighbour solicitations for the addresses of bound ports, so that they need not be flooded. What ports ask of DHCP and of routers goes to the controller.",
+		Match: fields(flow.InPort, flow.Reg0, flow.EthSrc, flow.EthDst, flow.IPv6Src, flow.UDPSrc, flow.UDPDst, arpFields, ndFields),
 		Set:   fields(flow.EthSrc, flow.EthDst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ARPOp, flow.ARPSPA, flow.ARPTPA, flow.ARPSHA, flow.ARPTHA, flow.NDReserved, flow.NDOptionsType, flow.ICMPv6Type),
 		Next:  []uint8{ResolveND, RouterIn, L2},
 		Miss:  Miss{Goto: RouterIn},
-		Apps:  []string{"arp", "base", "route"},
+		Apps:  []string{"arp", "base", "dhcp", "route"},
 	},
 	{
 		ID: ResolveND, Name: "resolve_nd",

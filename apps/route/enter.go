@@ -12,6 +12,7 @@ import (
 
 const (
 	ethIPv4, ethIPv6 = 0x0800, 0x86dd
+	protoUDP         = 17
 
 	icmpEchoReply, icmpEcho     = 0, 8
 	icmpv6Echo, icmpv6EchoReply = 128, 129
@@ -35,7 +36,10 @@ var unroutable = struct{ to, from []netip.Prefix }{
 	},
 }
 
-// base drops what no router forwards.
+// punt hands a packet to the controller, which tells its sender why it is not forwarded.
+func punt(why reason) flow.Actions { return flow.Actions{pipeline.Punt(id, byte(why))} }
+
+// base drops what no router forwards, and tells senders of what it cannot.
 func (a app) base(_ *table.Reader, h intent.Host, out *compile.Out) {
 	if !h.Up {
 		return
@@ -47,8 +51,10 @@ func (a app) base(_ *table.Reader, h intent.Host, out *compile.Out) {
 		out.Flow(h.Name, pipeline.RouterLocal, prioNever, from(p), nil)
 	}
 	for _, ethType := range []uint32{ethIPv4, ethIPv6} {
+		out.Flow(h.Name, pipeline.Route, 1, flow.Match{flow.U32(flow.EthType, ethType)}, punt(noRoute))
+		out.Flow(h.Name, pipeline.Neighbour, 1, flow.Match{flow.U32(flow.EthType, ethType)}, punt(noHost))
 		for ttl := range uint32(2) {
-			out.Flow(h.Name, pipeline.RouterLocal, prioExpired, flow.Match{flow.U32(flow.EthType, ethType), flow.U32(flow.IPTTL, ttl)}, nil)
+			out.Flow(h.Name, pipeline.RouterLocal, prioExpired, flow.Match{flow.U32(flow.EthType, ethType), flow.U32(flow.IPTTL, ttl)}, punt(expired))
 		}
 	}
 }
@@ -99,7 +105,9 @@ func (a app) echo(r *table.Reader, i intent.RouterInterface, out *compile.Out) {
 			out.Flow(host, pipeline.RouterLocal, prioEcho, append(flow.Match{own}, match...), append(do,
 				flow.Move(flow.Whole(flow.EthSrc), flow.Whole(flow.EthDst)), flow.SetField(flow.MAC(flow.EthSrc, router.MAC)),
 				flow.InPortOutput()))
-			out.Flow(host, pipeline.RouterLocal, prioOwn, append(to(netip.PrefixFrom(ip, ip.BitLen())), own), nil)
+			self := append(to(netip.PrefixFrom(ip, ip.BitLen())), own)
+			out.Flow(host, pipeline.RouterLocal, prioOwn+1, append(self[:3:3], flow.U32(flow.IPProto, protoUDP)), punt(noPort))
+			out.Flow(host, pipeline.RouterLocal, prioOwn, self, nil)
 		}
 	}
 }

@@ -54,10 +54,12 @@ func (a app) static(r *table.Reader, route intent.Route, out *compile.Out) {
 	prio := priority(route.Key.Destination, rankStatic)
 	ways := a.ways(r, router, route, out)
 	for _, host := range a.ActiveOn.List(r, route.Key.Router) {
-		switch len(ways) {
-		case 0:
+		switch {
+		case route.Type == intent.Reject:
+			out.Flow(host, pipeline.Route, prio, match, punt(prohibited))
+		case len(ways) == 0:
 			out.Flow(host, pipeline.Route, prio, match, nil)
-		case 1:
+		case len(ways) == 1:
 			out.Flow(host, pipeline.Route, prio, match, ways[0].do)
 		default:
 			spread(out, host, prio, match, ways)

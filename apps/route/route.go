@@ -13,12 +13,14 @@ import (
 	"github.com/weft-sdn/weft/controller/table"
 )
 
+const id = 14 // of the app
+
 type app struct{ *intent.Tables }
 
 // New returns the app.
 func New(t *intent.Tables) compile.App {
 	a := app{t}
-	return compile.App{Name: "route", ID: 14, Rules: []compile.Rule{
+	return compile.App{Name: "route", ID: id, Handler: &answerer{t}, Rules: []compile.Rule{
 		compile.About("reach", t.Sites, siteNetwork, a.reach),
 		compile.About("active", t.RouterInterfaces, interfaceRouter, a.active),
 		compile.About("join", t.RouterInterfaces, interfaceRouter, a.join),

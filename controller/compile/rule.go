@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/weft-sdn/weft/controller/punt"
 	"github.com/weft-sdn/weft/controller/table"
 	"github.com/weft-sdn/weft/southbound/flow"
 )
@@ -13,6 +14,8 @@ type App struct {
 	Name  string
 	ID    uint8
 	Rules []Rule
+	// Handler answers the packets that the app's flows hand to the controller; nil: there are none.
+	Handler punt.Handler
 }
 
 // Rule is a function over the rows of a table, made by [ForEach].

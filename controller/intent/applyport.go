@@ -210,6 +210,9 @@ func (t *txn) choose(p *portPlan) {
 	if p.mac == (flow.MACAddr{}) {
 		t.chooseMAC(p)
 	}
+	if p.d.bad {
+		return // the address that it forms is made from its MAC address
+	}
 	for i, c := range p.ips {
 		if !c.ip.IsValid() {
 			t.chooseIP(p, i)
@@ -243,7 +246,7 @@ func (t *txn) chooseMAC(p *portPlan) {
 // chooseIP allocates an address from the subnet that an element of fixedIps names.
 func (t *txn) chooseIP(p *portPlan, i int) {
 	subnet := p.ips[i].subnet
-	ip, ok := t.freeIP(subnet)
+	ip, ok := t.freeIP(subnet, p.mac)
 	if !ok {
 		f := t.records[subnet].facts.(*subnetFacts)
 		t.refuse(p.d, fmt.Sprintf("spec.fixedIps[%d]", i), ReasonExhausted, "no address is free in subnet %s (%s)", subnet.relative(p.d.key.Project), f.block)
@@ -267,7 +270,7 @@ func (t *txn) chooseEach(p *portPlan) {
 				continue
 			}
 			var ip netip.Addr
-			if ip, done = t.freeIP(b.subnet); !done {
+			if ip, done = t.freeIP(b.subnet, p.mac); !done {
 				full++
 				continue
 			}
@@ -280,9 +283,15 @@ func (t *txn) chooseEach(p *portPlan) {
 	}
 }
 
-// freeIP returns the next free address of a subnet.
-func (t *txn) freeIP(subnet Key) (netip.Addr, bool) {
+// freeIP returns the next free address of a subnet; of one whose stations form their addresses, the one that the station with
+// this MAC address forms.
+func (t *txn) freeIP(subnet Key, mac flow.MACAddr) (netip.Addr, bool) {
 	s, f := t.subnet(subnet), t.records[subnet].facts.(*subnetFacts)
+	if f.mode.forms() {
+		ip := formed(f.block, mac)
+		_, taken := s.ips[ip]
+		return ip, !taken
+	}
 	after, ok := t.lastIPs[subnet]
 	if !ok {
 		after = s.cursor

@@ -179,7 +179,7 @@ func RouterRows(res *weftv1.Resource) (Router, []RouterInterface, []Route, error
 	if err != nil || spec == nil {
 		return Router{}, nil, nil, fmt.Errorf("%s: the stored record has no spec, or nothing was allocated for it: %w", key, err)
 	}
-	router := Router{Key: key, Tag: uint32(f.tag), MAC: f.mac, Up: defaulted(spec.AdminStateUp, true)}
+	router := Router{Key: key, Tag: uint32(f.tag), MAC: f.mac, Up: unlessSaid(spec.AdminStateUp)}
 	var interfaces []RouterInterface
 	for _, i := range f.interfaces {
 		interfaces = append(interfaces, RouterInterface{InterfaceOf{key, i.subnet}, i.network, i.address.Masked(), i.address.Addr()})

@@ -27,6 +27,7 @@ func (t *txn) applySubnets(drafts []*draft) {
 func (t *txn) checkSubnetUpdate(d *draft, old *subnetFacts) {
 	t.immutable(d, "spec.network", old.network.relative(d.key.Project), d.network.relative(d.key.Project))
 	t.immutable(d, "spec.cidr", old.block.String(), d.subnet.block.String())
+	t.immutable(d, "spec.ipv6Mode", old.mode.formed(), d.subnet.mode.formed())
 	t.keepRouters(d, old)
 }
 

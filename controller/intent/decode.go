@@ -19,9 +19,9 @@ func NetworkRow(res *weftv1.Resource) (Network, error) {
 		Key:         KeyOf(res),
 		Tag:         status.GetTag(),
 		MTU:         status.GetMtu(),
-		Up:          defaulted(spec.AdminStateUp, true),
+		Up:          unlessSaid(spec.AdminStateUp),
 		Transparent: spec.GetVlanTransparent(),
-		Snoop:       defaulted(spec.MulticastSnoopingEnabled, true),
+		Snoop:       unlessSaid(spec.MulticastSnoopingEnabled),
 	}, nil
 }
 
@@ -52,8 +52,16 @@ func PortRow(res *weftv1.Resource) (Port, error) {
 		Key: key, UID: res.GetUid(), MAC: mac,
 		Network: Reference(KindNetwork, res.GetProject(), spec.GetNetwork()),
 		Behind:  spec.GetHost(),
-		Secure:  defaulted(spec.PortSecurityEnabled, true),
-		Up:      defaulted(spec.AdminStateUp, true),
+		Secure:  unlessSaid(spec.PortSecurityEnabled),
+		Up:      unlessSaid(spec.AdminStateUp),
+		MTU:     status.GetMtu(),
+	}
+	for _, g := range spec.GetExtraDhcpOptions() {
+		o, err := extraOption(g)
+		if err != nil {
+			return Port{}, fmt.Errorf("%s: %w", key, err)
+		}
+		p.Options = append(p.Options, o)
 	}
 	for _, f := range status.GetFixedIps() {
 		ip, err := netip.ParseAddr(f.GetIp())
@@ -77,12 +85,8 @@ func PortRow(res *weftv1.Resource) (Port, error) {
 	return p, nil
 }
 
-func defaulted(given *bool, otherwise bool) bool {
-	if given == nil {
-		return otherwise
-	}
-	return *given
-}
+// unlessSaid is true unless something else is given.
+func unlessSaid(given *bool) bool { return given == nil || *given }
 
 func parseMAC(s string) (flow.MACAddr, error) {
 	hw, err := net.ParseMAC(s)

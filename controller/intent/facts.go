@@ -34,6 +34,7 @@ type subnetFacts struct {
 	block   netip.Prefix
 	gateway netip.Addr // zero: none
 	pools   []alloc.Range[netip.Addr]
+	mode    AddressMode
 }
 
 // portFacts is what a port holds of its network.
@@ -105,6 +106,7 @@ func subnetFactsOf(key Key, res *weftv1.Resource) (*subnetFacts, error) {
 	if f.block, err = parseCIDR(res.GetSubnetSpec().GetCidr()); err != nil {
 		return nil, err
 	}
+	f.mode = addressMode(res.GetSubnetSpec(), f.block)
 	if g := res.GetStatus().GetSubnet().GetGatewayIp(); g != "" {
 		if f.gateway, err = parseIP(g); err != nil {
 			return nil, err

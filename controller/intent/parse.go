@@ -93,6 +93,7 @@ func (t *txn) parseSubnet(d *draft, spec *weftv1.SubnetSpec) {
 	d.subnet = subnetFacts{network: d.network, block: block}
 	t.parseGateway(d, spec.GetGatewayIp())
 	t.parsePools(d, spec.GetAllocationPools())
+	t.parseConfiguration(d, spec)
 }
 
 // blockProblem says why a block cannot be a subnet's; "" when it can.
@@ -221,6 +222,7 @@ func (t *txn) parsePort(d *draft, spec *weftv1.PortSpec) {
 	} else {
 		t.parsePairs(d, spec.GetAllowedAddressPairs())
 	}
+	t.parseExtraOptions(d, spec.GetExtraDhcpOptions())
 }
 
 func (t *txn) parseFixedIPs(d *draft, given []*weftv1.FixedIP) {

@@ -69,8 +69,10 @@ type Port struct {
 	IPs     []netip.Addr // fixed addresses, in the order of the spec
 	Pairs   []Pair       // other addresses that it may send from
 	Behind  string       // the unmanaged host where it is; empty: where an interface carries its id
-	Secure  bool         // it may send only from its own addresses and pairs
-	Up      bool         // administratively
+	Options []ExtraOption
+	MTU     uint32 // largest IP packet in bytes
+	Secure  bool   // it may send only from its own addresses and pairs
+	Up      bool   // administratively
 }
 
 // Pair is an address that a port may also send from.
@@ -81,8 +83,8 @@ type Pair struct {
 
 // Equal tells whether two rows are the same.
 func (p Port) Equal(o Port) bool {
-	return p.Key == o.Key && p.UID == o.UID && p.Network == o.Network && p.MAC == o.MAC && p.Behind == o.Behind && p.Secure == o.Secure &&
-		p.Up == o.Up && slices.Equal(p.IPs, o.IPs) && slices.Equal(p.Pairs, o.Pairs)
+	return p.Key == o.Key && p.UID == o.UID && p.Network == o.Network && p.MAC == o.MAC && p.Behind == o.Behind && p.Secure == o.Secure && p.MTU == o.MTU &&
+		p.Up == o.Up && slices.Equal(p.IPs, o.IPs) && slices.Equal(p.Pairs, o.Pairs) && slices.Equal(p.Options, o.Options)
 }
 
 // Host is a host as apps see it: what is configured, over what it says of itself.
@@ -128,6 +130,12 @@ type Binding struct {
 
 // Equal tells whether two rows are the same.
 func (b Binding) Equal(o Binding) bool { return b == o }
+
+// Place is an OpenFlow port of a host.
+type Place struct {
+	Host   string
+	OFPort uint32
+}
 
 // Site is a network's presence on a host: at least one of its ports is bound there.
 type Site struct {

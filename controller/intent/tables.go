@@ -17,6 +17,7 @@ type Tables struct {
 	HostFacts  *table.Table[string, HostFact]
 	Interfaces *table.Table[InterfaceKey, Interface]
 	Mappings   *table.Table[MappingKey, Mapping]
+	Subnets    *table.Table[Key, Subnet]
 	Routers    *table.Table[Key, Router]
 	Routes     *table.Table[RouteKey, Route]
 
@@ -38,6 +39,9 @@ type Tables struct {
 	Routed        *table.Table[Routed, Routed]
 
 	LooseOn         *table.Set[Key, string]                         // hosts from which frames of a network may have any source address
+	SubnetsOf       *table.Index[Key, Key, Subnet]                  // of a network
+	InterfacesOn    *table.Index[Key, InterfaceOf, RouterInterface] // of routers, on a network
+	BoundAt         *table.Index[Place, Key, Binding]               // ports at a place
 	ActiveOn        *table.Set[Key, string]                         // hosts where a router is active
 	ReachOf         *table.Set[Key, string]                         // hosts where frames of a network may start
 	RoutedOn        *table.Set[Key, string]                         // hosts where next hops on a network must be known
@@ -71,6 +75,7 @@ func NewTables() *Tables {
 		Carried:    table.New(db, "carried", func(c Carried) Carried { return c }),
 	}
 	t.HostFacts.TextFunc(func(name string) string { return "host/" + name })
+	t.Subnets = table.New(db, "subnet", func(s Subnet) Key { return s.Key })
 	t.Routers = table.New(db, "router", func(r Router) Key { return r.Key })
 	t.Routes = table.New(db, "route", func(r Route) RouteKey { return r.Key })
 	t.RouterInterfaces = table.New(db, "routerinterface", func(i RouterInterface) InterfaceOf { return i.Key })
@@ -79,6 +84,9 @@ func NewTables() *Tables {
 	t.Routed = table.New(db, "routed", func(r Routed) Routed { return r })
 	t.LooseSites = table.New(db, "loosesite", func(s LooseSite) LooseSite { return s })
 	t.LooseOn = table.NewSet(t.LooseSites, "hosts with any address on", func(s LooseSite, add func(Key, string)) { add(s.Network, s.Host) })
+	t.SubnetsOf = table.NewIndex(t.Subnets, "subnets of", func(s Subnet, add func(Key)) { add(s.Network) })
+	t.InterfacesOn = table.NewIndex(t.RouterInterfaces, "router interfaces on", func(i RouterInterface, add func(Key)) { add(i.Network) })
+	t.BoundAt = table.NewIndex(t.Bindings, "ports at", func(b Binding, add func(Place)) { add(Place{b.Host, b.OFPort}) })
 	t.ActiveOn = table.NewSet(t.ActiveRouters, "hosts of", func(r ActiveRouter, add func(Key, string)) { add(r.Router, r.Host) })
 	t.ReachOf = table.NewSet(t.Reaches, "hosts that reach", func(r Reach, add func(Key, string)) { add(r.Network, r.Host) })
 	t.RoutedOn = table.NewSet(t.Routed, "hosts that route to", func(r Routed, add func(Key, string)) { add(r.Network, r.Host) })

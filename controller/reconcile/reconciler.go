@@ -9,6 +9,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/weft-sdn/weft/controller/punt"
 	"github.com/weft-sdn/weft/southbound/flow"
 	"github.com/weft-sdn/weft/southbound/openflow"
 )
@@ -34,6 +35,8 @@ type Reconciler struct {
 	Log    *logrus.Entry
 	// Bundled is told how long each bundle took, from the first byte to the switch's answer; it may be nil.
 	Bundled func(time.Duration)
+	// Punted takes the packets that flows hand to the controller; it may be nil.
+	Punted func(*punt.Packet)
 }
 
 // Run brings the switch to the target's desired state and keeps it there until ctx or the connection ends.
@@ -51,6 +54,7 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	g.Go(func() error { return r.listen(ctx) })
 	g.Go(func() error { return r.keep(ctx) })
 	g.Go(func() error { return r.count(ctx) })
+	g.Go(func() error { return r.sendPackets(ctx) })
 	return g.Wait()
 }
 
@@ -75,6 +79,9 @@ func (r *Reconciler) listen(ctx context.Context) error {
 			}
 		case openflow.EventPacketIn:
 			r.Target.countPacketIn()
+			if p, ok := punted(r.Target.host, e.PacketIn); ok && r.Punted != nil {
+				r.Punted(p)
+			}
 		case openflow.EventsLost, openflow.EventMonitorPaused:
 			r.Target.doubt()
 		case openflow.EventError:

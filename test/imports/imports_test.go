@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"io"
 	"os"
 	"os/exec"
@@ -35,7 +38,7 @@ var rules = []rule{
 	{"apps/carry/...", []string{"apps/carry/...", "southbound/flow"}, "ways to carry frames are values"},
 	{
 		"apps/...",
-		[]string{"<app>/...", "apps/pipeline", "apps/carry", "controller/compile", "controller/intent", "controller/table", "southbound/flow"},
+		[]string{"<app>/...", "apps/pipeline", "apps/carry", "controller/compile", "controller/intent", "controller/punt", "controller/table", "southbound/flow"},
 		"an app is pure functions over rows, and knows no other app",
 	},
 	{"controller", everything, "the only place where everything meets"},
@@ -60,6 +63,30 @@ var everything = []string{"apps/...", "controller/...", "northbound/...", "proto
 // impure are the packages of the standard library that an app has no use for: it has no connection, no clock, no chance
 // and no threads.
 var impure = []string{"net", "net/http", "net/rpc", "os", "os/exec", "os/signal", "time", "math/rand", "math/rand/v2", "crypto/rand", "sync", "sync/atomic", "syscall", "unsafe"}
+
+// answers are what an app that answers packets reads and writes them with.
+type answers struct {
+	app  string
+	with []string
+}
+
+// answering are the apps that answer packets.
+var answering = []answers{
+	{"apps/dhcp", []string{
+		"net", "time", "github.com/gopacket/gopacket", "github.com/gopacket/gopacket/layers", "github.com/insomniacslk/dhcp/dhcpv4",
+		"github.com/insomniacslk/dhcp/dhcpv6", "github.com/insomniacslk/dhcp/iana", "github.com/insomniacslk/dhcp/rfc1035label",
+	}},
+	{"apps/route", []string{"net", "time", "github.com/gopacket/gopacket", "github.com/gopacket/gopacket/layers"}},
+}
+
+// acting are the functions of packages that apps may use for their types which do more than compute.
+var acting = map[string][]string{
+	"time": {"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"},
+	"net": {
+		"Dial", "DialTimeout", "DialIP", "DialTCP", "DialUDP", "DialUnix", "Listen", "ListenIP", "ListenTCP", "ListenUDP", "ListenPacket",
+		"ListenUnix", "Interfaces", "InterfaceByName", "InterfaceAddrs", "LookupHost", "LookupIP", "LookupAddr", "ResolveIPAddr", "ResolveTCPAddr", "ResolveUDPAddr",
+	},
+}
 
 // topLevel is fixed by the project's owner; cmd and docs are where every Go project has them.
 var topLevel = []string{"apps", "cmd", "controller", "docs", "examples", "northbound", "proto", "southbound", "test"}
@@ -89,12 +116,40 @@ func TestImportDirections(t *testing.T) {
 	}
 }
 
+// TestAppsDoNotAct reads the apps that may name packages with a clock or connections in them, for calls that use these.
+func TestAppsDoNotAct(t *testing.T) {
+	for _, a := range answering {
+		files, err := filepath.Glob("../../" + a.app + "/*.go")
+		if err != nil || len(files) == 0 {
+			t.Fatalf("%s: no files: %v", a.app, err)
+		}
+		for _, file := range files {
+			parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			ast.Inspect(parsed, func(n ast.Node) bool {
+				s, ok := n.(*ast.SelectorExpr)
+				if !ok {
+					return true
+				}
+				if pkg, ok := s.X.(*ast.Ident); ok && slices.Contains(acting[pkg.Name], s.Sel.Name) {
+					t.Errorf("%s calls %s.%s: an app has no connection and no clock", file, pkg.Name, s.Sel.Name)
+				}
+				return true
+			})
+		}
+	}
+}
+
 // refuse says why a package of the project must not import another; empty when it may.
 func refuse(name, imported string) string {
 	isApp := strings.HasPrefix(name, "apps/") && !match("apps/pipeline/...", name, name)
 	project, ours := strings.CutPrefix(imported, module+"/")
 	if !ours {
 		switch {
+		case isApp && slices.ContainsFunc(answering, func(a answers) bool { return match(a.app, name, name) && slices.Contains(a.with, imported) }):
+			return "" // as values: what it calls is looked at by TestAppsDoNotAct
 		case isApp && slices.Contains(impure, imported):
 			return "an app has no connection, no clock, no chance and no threads"
 		case isApp && strings.Contains(strings.SplitN(imported, "/", 2)[0], "."):

@@ -337,8 +337,20 @@ type SubnetSpec struct {
 	GatewayIp string `protobuf:"bytes,3,opt,name=gateway_ip,json=gatewayIp,proto3" json:"gateway_ip,omitempty"`
 	// Ranges to allocate from, default all but network, broadcast and gateway address.
 	AllocationPools []*AllocationPool `protobuf:"bytes,4,rep,name=allocation_pools,json=allocationPools,proto3" json:"allocation_pools,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// Whether its ports are told their addresses: by DHCPv4 (RFC 2131), or as ipv6_mode says; default true.
+	EnableDhcp *bool `protobuf:"varint,5,opt,name=enable_dhcp,json=enableDhcp,proto3,oneof" json:"enable_dhcp,omitempty"`
+	// IPv6: how ports get their addresses. "dhcpv6-stateful" (default): by DHCPv6 (RFC 8415); "slaac": made from the MAC
+	// address and a router advertisement (RFC 4862), for a /64; "dhcpv6-stateless": the same, and other settings by DHCPv6.
+	// With the last two, ports that name no address are given that which they will make. It cannot be changed.
+	Ipv6Mode string `protobuf:"bytes,6,opt,name=ipv6_mode,json=ipv6Mode,proto3" json:"ipv6_mode,omitempty"`
+	// Name servers, at most 8 of the subnet's family.
+	DnsNameservers []string `protobuf:"bytes,7,rep,name=dns_nameservers,json=dnsNameservers,proto3" json:"dns_nameservers,omitempty"`
+	// Routes that ports are told (RFC 3442, RFC 4191), at most 32.
+	HostRoutes []*HostRoute `protobuf:"bytes,8,rep,name=host_routes,json=hostRoutes,proto3" json:"host_routes,omitempty"`
+	// Other settings that ports are told.
+	DhcpOptions   *DHCPOptions `protobuf:"bytes,9,opt,name=dhcp_options,json=dhcpOptions,proto3" json:"dhcp_options,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SubnetSpec) Reset() {
@@ -399,6 +411,187 @@ func (x *SubnetSpec) GetAllocationPools() []*AllocationPool {
 	return nil
 }
 
+func (x *SubnetSpec) GetEnableDhcp() bool {
+	if x != nil && x.EnableDhcp != nil {
+		return *x.EnableDhcp
+	}
+	return false
+}
+
+func (x *SubnetSpec) GetIpv6Mode() string {
+	if x != nil {
+		return x.Ipv6Mode
+	}
+	return ""
+}
+
+func (x *SubnetSpec) GetDnsNameservers() []string {
+	if x != nil {
+		return x.DnsNameservers
+	}
+	return nil
+}
+
+func (x *SubnetSpec) GetHostRoutes() []*HostRoute {
+	if x != nil {
+		return x.HostRoutes
+	}
+	return nil
+}
+
+func (x *SubnetSpec) GetDhcpOptions() *DHCPOptions {
+	if x != nil {
+		return x.DhcpOptions
+	}
+	return nil
+}
+
+// HostRoute is a route of an endpoint.
+type HostRoute struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The block.
+	Destination string `protobuf:"bytes,1,opt,name=destination,proto3" json:"destination,omitempty"`
+	// An address on the subnet.
+	NextHop       string `protobuf:"bytes,2,opt,name=next_hop,json=nextHop,proto3" json:"next_hop,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HostRoute) Reset() {
+	*x = HostRoute{}
+	mi := &file_weft_v1_network_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HostRoute) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HostRoute) ProtoMessage() {}
+
+func (x *HostRoute) ProtoReflect() protoreflect.Message {
+	mi := &file_weft_v1_network_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HostRoute.ProtoReflect.Descriptor instead.
+func (*HostRoute) Descriptor() ([]byte, []int) {
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *HostRoute) GetDestination() string {
+	if x != nil {
+		return x.Destination
+	}
+	return ""
+}
+
+func (x *HostRoute) GetNextHop() string {
+	if x != nil {
+		return x.NextHop
+	}
+	return ""
+}
+
+// DHCPOptions are settings that endpoints are told. What is left out is not told.
+type DHCPOptions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The domain of names (RFC 2132 option 15, RFC 3646 option 24).
+	DomainName string `protobuf:"bytes,1,opt,name=domain_name,json=domainName,proto3" json:"domain_name,omitempty"`
+	// Domains to look names up in, at most 8 (RFC 3397, RFC 3646).
+	SearchDomains []string `protobuf:"bytes,2,rep,name=search_domains,json=searchDomains,proto3" json:"search_domains,omitempty"`
+	// Time servers, at most 8 of the subnet's family (RFC 2132 option 42, RFC 5908).
+	NtpServers []string `protobuf:"bytes,3,rep,name=ntp_servers,json=ntpServers,proto3" json:"ntp_servers,omitempty"`
+	// Boot file: a path, or for DHCPv6 a URL (RFC 2132 option 67, RFC 5970).
+	BootFileName string `protobuf:"bytes,4,opt,name=boot_file_name,json=bootFileName,proto3" json:"boot_file_name,omitempty"`
+	// IPv4: name or address of the boot server (option 66); an address also stands in siaddr.
+	TftpServer string `protobuf:"bytes,5,opt,name=tftp_server,json=tftpServer,proto3" json:"tftp_server,omitempty"`
+	// How long an address is given for, 60 s to 10 years; default a day.
+	LeaseSeconds  uint32 `protobuf:"varint,6,opt,name=lease_seconds,json=leaseSeconds,proto3" json:"lease_seconds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DHCPOptions) Reset() {
+	*x = DHCPOptions{}
+	mi := &file_weft_v1_network_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DHCPOptions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DHCPOptions) ProtoMessage() {}
+
+func (x *DHCPOptions) ProtoReflect() protoreflect.Message {
+	mi := &file_weft_v1_network_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DHCPOptions.ProtoReflect.Descriptor instead.
+func (*DHCPOptions) Descriptor() ([]byte, []int) {
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *DHCPOptions) GetDomainName() string {
+	if x != nil {
+		return x.DomainName
+	}
+	return ""
+}
+
+func (x *DHCPOptions) GetSearchDomains() []string {
+	if x != nil {
+		return x.SearchDomains
+	}
+	return nil
+}
+
+func (x *DHCPOptions) GetNtpServers() []string {
+	if x != nil {
+		return x.NtpServers
+	}
+	return nil
+}
+
+func (x *DHCPOptions) GetBootFileName() string {
+	if x != nil {
+		return x.BootFileName
+	}
+	return ""
+}
+
+func (x *DHCPOptions) GetTftpServer() string {
+	if x != nil {
+		return x.TftpServer
+	}
+	return ""
+}
+
+func (x *DHCPOptions) GetLeaseSeconds() uint32 {
+	if x != nil {
+		return x.LeaseSeconds
+	}
+	return 0
+}
+
 // AllocationPool is a range of addresses, both ends included.
 type AllocationPool struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -412,7 +605,7 @@ type AllocationPool struct {
 
 func (x *AllocationPool) Reset() {
 	*x = AllocationPool{}
-	mi := &file_weft_v1_network_proto_msgTypes[4]
+	mi := &file_weft_v1_network_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -424,7 +617,7 @@ func (x *AllocationPool) String() string {
 func (*AllocationPool) ProtoMessage() {}
 
 func (x *AllocationPool) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[4]
+	mi := &file_weft_v1_network_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -437,7 +630,7 @@ func (x *AllocationPool) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AllocationPool.ProtoReflect.Descriptor instead.
 func (*AllocationPool) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{4}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *AllocationPool) GetStart() string {
@@ -471,7 +664,7 @@ type SubnetStatus struct {
 
 func (x *SubnetStatus) Reset() {
 	*x = SubnetStatus{}
-	mi := &file_weft_v1_network_proto_msgTypes[5]
+	mi := &file_weft_v1_network_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -483,7 +676,7 @@ func (x *SubnetStatus) String() string {
 func (*SubnetStatus) ProtoMessage() {}
 
 func (x *SubnetStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[5]
+	mi := &file_weft_v1_network_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -496,7 +689,7 @@ func (x *SubnetStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubnetStatus.ProtoReflect.Descriptor instead.
 func (*SubnetStatus) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{5}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *SubnetStatus) GetIpVersion() uint32 {
@@ -549,14 +742,16 @@ type PortSpec struct {
 	// True: no address is allocated where fixed_ips is absent.
 	NoFixedIps bool `protobuf:"varint,9,opt,name=no_fixed_ips,json=noFixedIps,proto3" json:"no_fixed_ips,omitempty"`
 	// The unmanaged host behind which it is; empty: it is where an interface of a host carries its id.
-	Host          string `protobuf:"bytes,10,opt,name=host,proto3" json:"host,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Host string `protobuf:"bytes,10,opt,name=host,proto3" json:"host,omitempty"`
+	// DHCP options of its own, which take the place of those of its subnets; at most 32.
+	ExtraDhcpOptions []*ExtraDHCPOption `protobuf:"bytes,11,rep,name=extra_dhcp_options,json=extraDhcpOptions,proto3" json:"extra_dhcp_options,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *PortSpec) Reset() {
 	*x = PortSpec{}
-	mi := &file_weft_v1_network_proto_msgTypes[6]
+	mi := &file_weft_v1_network_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -568,7 +763,7 @@ func (x *PortSpec) String() string {
 func (*PortSpec) ProtoMessage() {}
 
 func (x *PortSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[6]
+	mi := &file_weft_v1_network_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -581,7 +776,7 @@ func (x *PortSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PortSpec.ProtoReflect.Descriptor instead.
 func (*PortSpec) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{6}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PortSpec) GetNetwork() string {
@@ -654,6 +849,86 @@ func (x *PortSpec) GetHost() string {
 	return ""
 }
 
+func (x *PortSpec) GetExtraDhcpOptions() []*ExtraDHCPOption {
+	if x != nil {
+		return x.ExtraDhcpOptions
+	}
+	return nil
+}
+
+// ExtraDHCPOption is a DHCP option by number, as octets.
+type ExtraDHCPOption struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 4 (default) or 6.
+	IpVersion uint32 `protobuf:"varint,1,opt,name=ip_version,json=ipVersion,proto3" json:"ip_version,omitempty"`
+	// The option's code: 1 to 254 for DHCPv4, 1 to 65,535 for DHCPv6; none of those that the protocol itself is made of.
+	Code uint32 `protobuf:"varint,2,opt,name=code,proto3" json:"code,omitempty"`
+	// The option's data as text, at most 255 bytes.
+	Value string `protobuf:"bytes,3,opt,name=value,proto3" json:"value,omitempty"`
+	// The option's data in hexadecimal, in place of value.
+	HexValue      string `protobuf:"bytes,4,opt,name=hex_value,json=hexValue,proto3" json:"hex_value,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExtraDHCPOption) Reset() {
+	*x = ExtraDHCPOption{}
+	mi := &file_weft_v1_network_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExtraDHCPOption) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExtraDHCPOption) ProtoMessage() {}
+
+func (x *ExtraDHCPOption) ProtoReflect() protoreflect.Message {
+	mi := &file_weft_v1_network_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExtraDHCPOption.ProtoReflect.Descriptor instead.
+func (*ExtraDHCPOption) Descriptor() ([]byte, []int) {
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *ExtraDHCPOption) GetIpVersion() uint32 {
+	if x != nil {
+		return x.IpVersion
+	}
+	return 0
+}
+
+func (x *ExtraDHCPOption) GetCode() uint32 {
+	if x != nil {
+		return x.Code
+	}
+	return 0
+}
+
+func (x *ExtraDHCPOption) GetValue() string {
+	if x != nil {
+		return x.Value
+	}
+	return ""
+}
+
+func (x *ExtraDHCPOption) GetHexValue() string {
+	if x != nil {
+		return x.HexValue
+	}
+	return ""
+}
+
 // FixedIP is one address of a port.
 type FixedIP struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -667,7 +942,7 @@ type FixedIP struct {
 
 func (x *FixedIP) Reset() {
 	*x = FixedIP{}
-	mi := &file_weft_v1_network_proto_msgTypes[7]
+	mi := &file_weft_v1_network_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -679,7 +954,7 @@ func (x *FixedIP) String() string {
 func (*FixedIP) ProtoMessage() {}
 
 func (x *FixedIP) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[7]
+	mi := &file_weft_v1_network_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -692,7 +967,7 @@ func (x *FixedIP) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FixedIP.ProtoReflect.Descriptor instead.
 func (*FixedIP) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{7}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *FixedIP) GetSubnet() string {
@@ -722,7 +997,7 @@ type AddressPair struct {
 
 func (x *AddressPair) Reset() {
 	*x = AddressPair{}
-	mi := &file_weft_v1_network_proto_msgTypes[8]
+	mi := &file_weft_v1_network_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -734,7 +1009,7 @@ func (x *AddressPair) String() string {
 func (*AddressPair) ProtoMessage() {}
 
 func (x *AddressPair) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[8]
+	mi := &file_weft_v1_network_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -747,7 +1022,7 @@ func (x *AddressPair) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AddressPair.ProtoReflect.Descriptor instead.
 func (*AddressPair) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{8}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *AddressPair) GetIp() string {
@@ -789,7 +1064,7 @@ type PortStatus struct {
 
 func (x *PortStatus) Reset() {
 	*x = PortStatus{}
-	mi := &file_weft_v1_network_proto_msgTypes[9]
+	mi := &file_weft_v1_network_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -801,7 +1076,7 @@ func (x *PortStatus) String() string {
 func (*PortStatus) ProtoMessage() {}
 
 func (x *PortStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[9]
+	mi := &file_weft_v1_network_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -814,7 +1089,7 @@ func (x *PortStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PortStatus.ProtoReflect.Descriptor instead.
 func (*PortStatus) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{9}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *PortStatus) GetMacAddress() string {
@@ -892,7 +1167,7 @@ type SegmentRangeSpec struct {
 
 func (x *SegmentRangeSpec) Reset() {
 	*x = SegmentRangeSpec{}
-	mi := &file_weft_v1_network_proto_msgTypes[10]
+	mi := &file_weft_v1_network_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -904,7 +1179,7 @@ func (x *SegmentRangeSpec) String() string {
 func (*SegmentRangeSpec) ProtoMessage() {}
 
 func (x *SegmentRangeSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[10]
+	mi := &file_weft_v1_network_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -917,7 +1192,7 @@ func (x *SegmentRangeSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SegmentRangeSpec.ProtoReflect.Descriptor instead.
 func (*SegmentRangeSpec) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{10}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *SegmentRangeSpec) GetNetworkType() string {
@@ -961,7 +1236,7 @@ type SegmentRangeStatus struct {
 
 func (x *SegmentRangeStatus) Reset() {
 	*x = SegmentRangeStatus{}
-	mi := &file_weft_v1_network_proto_msgTypes[11]
+	mi := &file_weft_v1_network_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -973,7 +1248,7 @@ func (x *SegmentRangeStatus) String() string {
 func (*SegmentRangeStatus) ProtoMessage() {}
 
 func (x *SegmentRangeStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[11]
+	mi := &file_weft_v1_network_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -986,7 +1261,7 @@ func (x *SegmentRangeStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SegmentRangeStatus.ProtoReflect.Descriptor instead.
 func (*SegmentRangeStatus) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{11}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *SegmentRangeStatus) GetUsed() uint32 {
@@ -1019,7 +1294,7 @@ type TrunkSpec struct {
 
 func (x *TrunkSpec) Reset() {
 	*x = TrunkSpec{}
-	mi := &file_weft_v1_network_proto_msgTypes[12]
+	mi := &file_weft_v1_network_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1031,7 +1306,7 @@ func (x *TrunkSpec) String() string {
 func (*TrunkSpec) ProtoMessage() {}
 
 func (x *TrunkSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[12]
+	mi := &file_weft_v1_network_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1044,7 +1319,7 @@ func (x *TrunkSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrunkSpec.ProtoReflect.Descriptor instead.
 func (*TrunkSpec) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{12}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *TrunkSpec) GetPort() string {
@@ -1083,7 +1358,7 @@ type SubPort struct {
 
 func (x *SubPort) Reset() {
 	*x = SubPort{}
-	mi := &file_weft_v1_network_proto_msgTypes[13]
+	mi := &file_weft_v1_network_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1095,7 +1370,7 @@ func (x *SubPort) String() string {
 func (*SubPort) ProtoMessage() {}
 
 func (x *SubPort) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[13]
+	mi := &file_weft_v1_network_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1108,7 +1383,7 @@ func (x *SubPort) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SubPort.ProtoReflect.Descriptor instead.
 func (*SubPort) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{13}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *SubPort) GetPort() string {
@@ -1143,7 +1418,7 @@ type TrunkStatus struct {
 
 func (x *TrunkStatus) Reset() {
 	*x = TrunkStatus{}
-	mi := &file_weft_v1_network_proto_msgTypes[14]
+	mi := &file_weft_v1_network_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1155,7 +1430,7 @@ func (x *TrunkStatus) String() string {
 func (*TrunkStatus) ProtoMessage() {}
 
 func (x *TrunkStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[14]
+	mi := &file_weft_v1_network_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1168,7 +1443,7 @@ func (x *TrunkStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrunkStatus.ProtoReflect.Descriptor instead.
 func (*TrunkStatus) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{14}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *TrunkStatus) GetHost() string {
@@ -1196,7 +1471,7 @@ type LinkSpec struct {
 
 func (x *LinkSpec) Reset() {
 	*x = LinkSpec{}
-	mi := &file_weft_v1_network_proto_msgTypes[15]
+	mi := &file_weft_v1_network_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1208,7 +1483,7 @@ func (x *LinkSpec) String() string {
 func (*LinkSpec) ProtoMessage() {}
 
 func (x *LinkSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[15]
+	mi := &file_weft_v1_network_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1221,7 +1496,7 @@ func (x *LinkSpec) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkSpec.ProtoReflect.Descriptor instead.
 func (*LinkSpec) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{15}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *LinkSpec) GetA() *LinkEnd {
@@ -1265,7 +1540,7 @@ type LinkEnd struct {
 
 func (x *LinkEnd) Reset() {
 	*x = LinkEnd{}
-	mi := &file_weft_v1_network_proto_msgTypes[16]
+	mi := &file_weft_v1_network_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1277,7 +1552,7 @@ func (x *LinkEnd) String() string {
 func (*LinkEnd) ProtoMessage() {}
 
 func (x *LinkEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[16]
+	mi := &file_weft_v1_network_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1290,7 +1565,7 @@ func (x *LinkEnd) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkEnd.ProtoReflect.Descriptor instead.
 func (*LinkEnd) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{16}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *LinkEnd) GetHost() string {
@@ -1322,7 +1597,7 @@ type LinkStatus struct {
 
 func (x *LinkStatus) Reset() {
 	*x = LinkStatus{}
-	mi := &file_weft_v1_network_proto_msgTypes[17]
+	mi := &file_weft_v1_network_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1334,7 +1609,7 @@ func (x *LinkStatus) String() string {
 func (*LinkStatus) ProtoMessage() {}
 
 func (x *LinkStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[17]
+	mi := &file_weft_v1_network_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1347,7 +1622,7 @@ func (x *LinkStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkStatus.ProtoReflect.Descriptor instead.
 func (*LinkStatus) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{17}
+	return file_weft_v1_network_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *LinkStatus) GetUp() bool {
@@ -1403,14 +1678,35 @@ const file_weft_v1_network_proto_rawDesc = "" +
 	"\x03tag\x18\x03 \x01(\rR\x03tag\x12\x12\n" +
 	"\x04type\x18\x04 \x01(\tR\x04type\x12)\n" +
 	"\x10physical_network\x18\x05 \x01(\tR\x0fphysicalNetwork\x123\n" +
-	"\bsegments\x18\x06 \x03(\v2\x17.weft.v1.NetworkSegmentR\bsegments\"\x9d\x01\n" +
+	"\bsegments\x18\x06 \x03(\v2\x17.weft.v1.NetworkSegmentR\bsegments\"\x87\x03\n" +
 	"\n" +
 	"SubnetSpec\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x12\n" +
 	"\x04cidr\x18\x02 \x01(\tR\x04cidr\x12\x1d\n" +
 	"\n" +
 	"gateway_ip\x18\x03 \x01(\tR\tgatewayIp\x12B\n" +
-	"\x10allocation_pools\x18\x04 \x03(\v2\x17.weft.v1.AllocationPoolR\x0fallocationPools\"8\n" +
+	"\x10allocation_pools\x18\x04 \x03(\v2\x17.weft.v1.AllocationPoolR\x0fallocationPools\x12$\n" +
+	"\venable_dhcp\x18\x05 \x01(\bH\x00R\n" +
+	"enableDhcp\x88\x01\x01\x12\x1b\n" +
+	"\tipv6_mode\x18\x06 \x01(\tR\bipv6Mode\x12'\n" +
+	"\x0fdns_nameservers\x18\a \x03(\tR\x0ednsNameservers\x123\n" +
+	"\vhost_routes\x18\b \x03(\v2\x12.weft.v1.HostRouteR\n" +
+	"hostRoutes\x127\n" +
+	"\fdhcp_options\x18\t \x01(\v2\x14.weft.v1.DHCPOptionsR\vdhcpOptionsB\x0e\n" +
+	"\f_enable_dhcp\"H\n" +
+	"\tHostRoute\x12 \n" +
+	"\vdestination\x18\x01 \x01(\tR\vdestination\x12\x19\n" +
+	"\bnext_hop\x18\x02 \x01(\tR\anextHop\"\xe2\x01\n" +
+	"\vDHCPOptions\x12\x1f\n" +
+	"\vdomain_name\x18\x01 \x01(\tR\n" +
+	"domainName\x12%\n" +
+	"\x0esearch_domains\x18\x02 \x03(\tR\rsearchDomains\x12\x1f\n" +
+	"\vntp_servers\x18\x03 \x03(\tR\n" +
+	"ntpServers\x12$\n" +
+	"\x0eboot_file_name\x18\x04 \x01(\tR\fbootFileName\x12\x1f\n" +
+	"\vtftp_server\x18\x05 \x01(\tR\n" +
+	"tftpServer\x12#\n" +
+	"\rlease_seconds\x18\x06 \x01(\rR\fleaseSeconds\"8\n" +
 	"\x0eAllocationPool\x12\x14\n" +
 	"\x05start\x18\x01 \x01(\tR\x05start\x12\x10\n" +
 	"\x03end\x18\x02 \x01(\tR\x03end\"\xab\x01\n" +
@@ -1420,7 +1716,7 @@ const file_weft_v1_network_proto_rawDesc = "" +
 	"\n" +
 	"gateway_ip\x18\x02 \x01(\tR\tgatewayIp\x12B\n" +
 	"\x10allocation_pools\x18\x03 \x03(\v2\x17.weft.v1.AllocationPoolR\x0fallocationPools\x12\x19\n" +
-	"\bused_ips\x18\x04 \x01(\x04R\ausedIps\"\xc5\x03\n" +
+	"\bused_ips\x18\x04 \x01(\x04R\ausedIps\"\x8d\x04\n" +
 	"\bPortSpec\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x1f\n" +
 	"\vmac_address\x18\x02 \x01(\tR\n" +
@@ -1434,9 +1730,16 @@ const file_weft_v1_network_proto_rawDesc = "" +
 	"\fno_fixed_ips\x18\t \x01(\bR\n" +
 	"noFixedIps\x12\x12\n" +
 	"\x04host\x18\n" +
-	" \x01(\tR\x04hostB\x18\n" +
+	" \x01(\tR\x04host\x12F\n" +
+	"\x12extra_dhcp_options\x18\v \x03(\v2\x18.weft.v1.ExtraDHCPOptionR\x10extraDhcpOptionsB\x18\n" +
 	"\x16_port_security_enabledB\x11\n" +
-	"\x0f_admin_state_up\"1\n" +
+	"\x0f_admin_state_up\"w\n" +
+	"\x0fExtraDHCPOption\x12\x1d\n" +
+	"\n" +
+	"ip_version\x18\x01 \x01(\rR\tipVersion\x12\x12\n" +
+	"\x04code\x18\x02 \x01(\rR\x04code\x12\x14\n" +
+	"\x05value\x18\x03 \x01(\tR\x05value\x12\x1b\n" +
+	"\thex_value\x18\x04 \x01(\tR\bhexValue\"1\n" +
 	"\aFixedIP\x12\x16\n" +
 	"\x06subnet\x18\x01 \x01(\tR\x06subnet\x12\x0e\n" +
 	"\x02ip\x18\x02 \x01(\tR\x02ip\"/\n" +
@@ -1503,43 +1806,49 @@ func file_weft_v1_network_proto_rawDescGZIP() []byte {
 	return file_weft_v1_network_proto_rawDescData
 }
 
-var file_weft_v1_network_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_weft_v1_network_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_weft_v1_network_proto_goTypes = []any{
 	(*NetworkSpec)(nil),        // 0: weft.v1.NetworkSpec
 	(*NetworkSegment)(nil),     // 1: weft.v1.NetworkSegment
 	(*NetworkStatus)(nil),      // 2: weft.v1.NetworkStatus
 	(*SubnetSpec)(nil),         // 3: weft.v1.SubnetSpec
-	(*AllocationPool)(nil),     // 4: weft.v1.AllocationPool
-	(*SubnetStatus)(nil),       // 5: weft.v1.SubnetStatus
-	(*PortSpec)(nil),           // 6: weft.v1.PortSpec
-	(*FixedIP)(nil),            // 7: weft.v1.FixedIP
-	(*AddressPair)(nil),        // 8: weft.v1.AddressPair
-	(*PortStatus)(nil),         // 9: weft.v1.PortStatus
-	(*SegmentRangeSpec)(nil),   // 10: weft.v1.SegmentRangeSpec
-	(*SegmentRangeStatus)(nil), // 11: weft.v1.SegmentRangeStatus
-	(*TrunkSpec)(nil),          // 12: weft.v1.TrunkSpec
-	(*SubPort)(nil),            // 13: weft.v1.SubPort
-	(*TrunkStatus)(nil),        // 14: weft.v1.TrunkStatus
-	(*LinkSpec)(nil),           // 15: weft.v1.LinkSpec
-	(*LinkEnd)(nil),            // 16: weft.v1.LinkEnd
-	(*LinkStatus)(nil),         // 17: weft.v1.LinkStatus
+	(*HostRoute)(nil),          // 4: weft.v1.HostRoute
+	(*DHCPOptions)(nil),        // 5: weft.v1.DHCPOptions
+	(*AllocationPool)(nil),     // 6: weft.v1.AllocationPool
+	(*SubnetStatus)(nil),       // 7: weft.v1.SubnetStatus
+	(*PortSpec)(nil),           // 8: weft.v1.PortSpec
+	(*ExtraDHCPOption)(nil),    // 9: weft.v1.ExtraDHCPOption
+	(*FixedIP)(nil),            // 10: weft.v1.FixedIP
+	(*AddressPair)(nil),        // 11: weft.v1.AddressPair
+	(*PortStatus)(nil),         // 12: weft.v1.PortStatus
+	(*SegmentRangeSpec)(nil),   // 13: weft.v1.SegmentRangeSpec
+	(*SegmentRangeStatus)(nil), // 14: weft.v1.SegmentRangeStatus
+	(*TrunkSpec)(nil),          // 15: weft.v1.TrunkSpec
+	(*SubPort)(nil),            // 16: weft.v1.SubPort
+	(*TrunkStatus)(nil),        // 17: weft.v1.TrunkStatus
+	(*LinkSpec)(nil),           // 18: weft.v1.LinkSpec
+	(*LinkEnd)(nil),            // 19: weft.v1.LinkEnd
+	(*LinkStatus)(nil),         // 20: weft.v1.LinkStatus
 }
 var file_weft_v1_network_proto_depIdxs = []int32{
 	1,  // 0: weft.v1.NetworkSpec.segments:type_name -> weft.v1.NetworkSegment
 	1,  // 1: weft.v1.NetworkStatus.segments:type_name -> weft.v1.NetworkSegment
-	4,  // 2: weft.v1.SubnetSpec.allocation_pools:type_name -> weft.v1.AllocationPool
-	4,  // 3: weft.v1.SubnetStatus.allocation_pools:type_name -> weft.v1.AllocationPool
-	7,  // 4: weft.v1.PortSpec.fixed_ips:type_name -> weft.v1.FixedIP
-	8,  // 5: weft.v1.PortSpec.allowed_address_pairs:type_name -> weft.v1.AddressPair
-	7,  // 6: weft.v1.PortStatus.fixed_ips:type_name -> weft.v1.FixedIP
-	13, // 7: weft.v1.TrunkSpec.sub_ports:type_name -> weft.v1.SubPort
-	16, // 8: weft.v1.LinkSpec.a:type_name -> weft.v1.LinkEnd
-	16, // 9: weft.v1.LinkSpec.b:type_name -> weft.v1.LinkEnd
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	6,  // 2: weft.v1.SubnetSpec.allocation_pools:type_name -> weft.v1.AllocationPool
+	4,  // 3: weft.v1.SubnetSpec.host_routes:type_name -> weft.v1.HostRoute
+	5,  // 4: weft.v1.SubnetSpec.dhcp_options:type_name -> weft.v1.DHCPOptions
+	6,  // 5: weft.v1.SubnetStatus.allocation_pools:type_name -> weft.v1.AllocationPool
+	10, // 6: weft.v1.PortSpec.fixed_ips:type_name -> weft.v1.FixedIP
+	11, // 7: weft.v1.PortSpec.allowed_address_pairs:type_name -> weft.v1.AddressPair
+	9,  // 8: weft.v1.PortSpec.extra_dhcp_options:type_name -> weft.v1.ExtraDHCPOption
+	10, // 9: weft.v1.PortStatus.fixed_ips:type_name -> weft.v1.FixedIP
+	16, // 10: weft.v1.TrunkSpec.sub_ports:type_name -> weft.v1.SubPort
+	19, // 11: weft.v1.LinkSpec.a:type_name -> weft.v1.LinkEnd
+	19, // 12: weft.v1.LinkSpec.b:type_name -> weft.v1.LinkEnd
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_weft_v1_network_proto_init() }
@@ -1548,16 +1857,17 @@ func file_weft_v1_network_proto_init() {
 		return
 	}
 	file_weft_v1_network_proto_msgTypes[0].OneofWrappers = []any{}
-	file_weft_v1_network_proto_msgTypes[6].OneofWrappers = []any{}
-	file_weft_v1_network_proto_msgTypes[12].OneofWrappers = []any{}
+	file_weft_v1_network_proto_msgTypes[3].OneofWrappers = []any{}
+	file_weft_v1_network_proto_msgTypes[8].OneofWrappers = []any{}
 	file_weft_v1_network_proto_msgTypes[15].OneofWrappers = []any{}
+	file_weft_v1_network_proto_msgTypes[18].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_weft_v1_network_proto_rawDesc), len(file_weft_v1_network_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -38,6 +38,7 @@ func TestRouters(t *testing.T) {
 	})
 	c.Run("the router answers", func(c *e2e.Cloud) { answers(c, red) })
 	c.Run("hops are counted", func(c *e2e.Cloud) { hops(c, red) })
+	c.Run("errors", func(c *e2e.Cloud) { icmpErrors(c, red) })
 	c.Run("on hosts that need it only", func(c *e2e.Cloud) { hosts(c, red) })
 	c.Run("routes", func(c *e2e.Cloud) { routes(c, red) })
 	c.Run("change", func(c *e2e.Cloud) { change(c, red, blue) })
@@ -73,6 +74,34 @@ func hops(c *e2e.Cloud, t *tenant) {
 	if out, err := t.vm["web1"].Exec("ping", "-c1", "-W1", "-t", "1", to.IPv4().String()); err == nil {
 		c.T.Errorf("a packet whose time was over was forwarded:\n%s", out)
 	}
+}
+
+// icmpErrors has packets that cannot be forwarded, and waits for the router to say why (RFC 792, RFC 4443).
+func icmpErrors(c *e2e.Cloud, t *tenant) {
+	from := t.vm["web1"]
+	c.Apply(t.router(joined, `routes: [{destination: 10.66.0.0/16, type: reject}, {destination: "fd00:66::/64", type: reject}]`))
+	for _, tt := range []struct{ args, want string }{
+		{"-t 1 10.1.0.14", "From 10.0.0.1 icmp_seq=1 Time to live exceeded"},
+		{"-6 -t 1 fd00:11::14", "From fd00:10::1 icmp_seq=1 Time exceeded: Hop limit"},
+		{"10.77.0.1", "From 10.0.0.1 icmp_seq=1 Destination Net Unreachable"},
+		{"-6 fd00:77::1", "From fd00:10::1 icmp_seq=1 Destination unreachable: No route"},
+		{"10.66.0.1", "From 10.0.0.1 icmp_seq=1 Packet filtered"},
+		{"-6 fd00:66::1", "From fd00:10::1 icmp_seq=1 Destination unreachable: Administratively prohibited"},
+		{"10.1.0.200", "From 10.0.0.1 icmp_seq=1 Destination Host Unreachable"},
+		{"-6 fd00:11::200", "From fd00:10::1 icmp_seq=1 Destination unreachable: Address unreachable"},
+	} {
+		out, err := from.Exec("ping", append([]string{"-c", "1", "-W", "5"}, strings.Fields(tt.args)...)...)
+		if err == nil || !strings.Contains(fmt.Sprint(out, err), tt.want) {
+			c.T.Errorf("ping %s: want %q, got\n%s%v", tt.args, tt.want, out, err)
+		}
+	}
+	for _, tt := range []struct{ family, to, router string }{{"-4", "10.1.0.14", "10.0.0.1"}, {"-6", "fd00:11::14", "fd00:10::1"}} {
+		out, err := from.Exec("traceroute", tt.family, "-n", "-q", "2", "-w", "5", tt.to)
+		if err != nil || !strings.Contains(out, " 1  "+tt.router+" ") || !strings.Contains(out, " 2  "+tt.to+" ") {
+			c.T.Errorf("traceroute to %s: %v\n%s", tt.to, err, out)
+		}
+	}
+	c.Apply(t.router(joined))
 }
 
 // hosts looks for the router's flows where no port needs them.

@@ -1,0 +1,54 @@
+package punt
+
+import (
+	"time"
+
+	"github.com/weft-sdn/weft/southbound/flow"
+)
+
+// Packet is a packet that a flow handed to the controller. A handler must not keep it.
+type Packet struct {
+	Host   string
+	InPort uint32 // OpenFlow port that it came in by
+	Table  uint8  // of the flow
+	App    uint8  // that the flow is of
+	Why    byte   // what the flow says beside that; the app's to define
+	At     time.Time
+	Match  flow.Match // the pipeline's state: registers, tunnel id
+	Data   []byte     // the frame
+}
+
+// Register returns a part of the pipeline's state; zero when it is not known.
+func (p *Packet) Register(s flow.Sub) uint64 {
+	for _, f := range p.Match {
+		if f.ID == s.ID {
+			return s.Of(f.Value).Lo
+		}
+	}
+	return 0
+}
+
+// Handler is the part of an app that answers packets. Its methods are called on the goroutine that owns the rows, between two
+// Steps of the engine: they may read rows, and write rows of tables that are the app's own to observe into.
+type Handler interface {
+	// Packet answers one packet. Whatever is in it, it must not panic.
+	Packet(p *Packet, out *Outbox)
+	// Tick is called about once a second.
+	Tick(now time.Time, out *Outbox)
+}
+
+// Out is a packet to be sent.
+type Out struct {
+	InPort  uint32 // that the switch takes it to have come in by; flow.PortController for none
+	Actions flow.Actions
+	Data    []byte // the frame
+}
+
+// Outbox gathers what handlers send.
+type Outbox struct{ send func(host string, o Out) }
+
+// NewOutbox returns an outbox that hands on what is sent.
+func NewOutbox(send func(host string, o Out)) *Outbox { return &Outbox{send} }
+
+// Send sends a packet from a host's switch. It is dropped and counted when the switch is not connected or takes too few.
+func (b *Outbox) Send(host string, o Out) { b.send(host, o) }

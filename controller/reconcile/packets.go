@@ -1,0 +1,73 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/weft-sdn/weft/controller/punt"
+	"github.com/weft-sdn/weft/southbound/flow"
+	"github.com/weft-sdn/weft/southbound/openflow"
+)
+
+// maxOuts is how many packets may wait for a switch to take them: what it is slower than is dropped, and asked for again.
+const maxOuts = 1024
+
+// punted makes of a packet-in the packet that apps know. A packet-in that no flow of ours asked for is none.
+func punted(host string, p *openflow.PacketIn) (*punt.Packet, bool) {
+	if len(p.UserData) == 0 {
+		return nil, false
+	}
+	match, err := flow.ParseMatch(p.Match)
+	if err != nil {
+		return nil, false
+	}
+	packet := &punt.Packet{Host: host, Table: p.Table, App: p.UserData[0], At: time.Now(), Match: match, Data: p.Data}
+	if len(p.UserData) > 1 {
+		packet.Why = p.UserData[1]
+	}
+	packet.InPort = uint32(packet.Register(flow.Whole(flow.InPort)))
+	return packet, true
+}
+
+// Send has a host's switch send a packet, and tells whether it will: not when it is not connected, or has too many to send.
+func (b *Board) Send(host string, o punt.Out) bool {
+	b.mu.Lock()
+	t := b.targets[host]
+	b.mu.Unlock()
+	if t == nil {
+		return false
+	}
+	t.mu.Lock()
+	online := t.online
+	t.mu.Unlock()
+	if !online {
+		return false
+	}
+	select {
+	case t.outs <- o:
+		return true
+	default:
+		return false
+	}
+}
+
+// sendPackets sends what handlers have put into the outbox.
+func (r *Reconciler) sendPackets(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case o := <-r.Target.outs:
+			actions, err := flow.AppendActions(nil, o.Actions)
+			if err != nil {
+				r.Log.WithError(err).Error("a packet could not be sent")
+				continue
+			}
+			out := openflow.PacketOut{Buffer: openflow.NoBuffer, InPort: o.InPort, Actions: actions, Data: o.Data}
+			if _, err := r.Conn.Send(ctx, func(b []byte, xid uint32) []byte { return openflow.AppendPacketOut(b, xid, &out) }); err != nil {
+				return fmt.Errorf("packet-out: %w", err)
+			}
+		}
+	}
+}
