@@ -13,6 +13,7 @@ import (
 
 	"github.com/weft-sdn/weft/apps"
 	"github.com/weft-sdn/weft/apps/pipeline"
+	"github.com/weft-sdn/weft/apps/tunnel"
 	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/compile/compiletest"
 	"github.com/weft-sdn/weft/controller/intent"
@@ -67,7 +68,7 @@ func hostName(i int) string { return fmt.Sprintf("h%d", i) }
 func world() compiletest.World[edit] {
 	t := intent.NewTables()
 	return compiletest.World[edit]{
-		Config: compile.Config{Apps: apps.All(t, apps.Config{}), DB: t.DB, Check: pipeline.NewChecker()},
+		Config: compile.Config{Apps: apps.All(t, apps.Config{Tunnel: tunnel.Config{BFDInterval: 1000}}), DB: t.DB, Check: pipeline.NewChecker()},
 		Edit:   func(e edit) { apply(t, e) },
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"time"
 
 	"github.com/sirupsen/logrus"
 )
@@ -34,12 +35,21 @@ type Config struct {
 
 	VXLANPort  uint16 // UDP port of VXLAN on all hosts; default 4789
 	GenevePort uint16 // UDP port of Geneve on all hosts; default 6081
+	// TunnelBFD is how often hosts that share a network tell each other over their tunnel that they are alive, in steps of a
+	// millisecond; 0: never. See docs/adr/0002 for what it costs.
+	TunnelBFD time.Duration
 
 	Version string
 	Log     *logrus.Logger
 	// Listen opens listeners; default net.Listen. Labs listen in a network namespace of their own.
 	Listen func(network, address string) (net.Listener, error)
 }
+
+// What Open vSwitch can keep up with, and what is still of use.
+const (
+	minTunnelBFD = 100 * time.Millisecond
+	maxTunnelBFD = time.Minute
+)
 
 // EtcdConfig names an etcd cluster.
 type EtcdConfig struct {
@@ -85,6 +95,9 @@ func (c Config) validate() error {
 	}
 	if c.UnderlayMTU < 1280 || c.UnderlayMTU > 65535 {
 		return fmt.Errorf("config: underlay MTU %d is not between 1280 and 65535", c.UnderlayMTU)
+	}
+	if c.TunnelBFD != 0 && (c.TunnelBFD < minTunnelBFD || c.TunnelBFD > maxTunnelBFD) {
+		return fmt.Errorf("config: tunnel BFD interval %v is not between %v and %v", c.TunnelBFD, minTunnelBFD, maxTunnelBFD)
 	}
 	if c.Pprof != "on" && c.Pprof != "off" {
 		return fmt.Errorf(`config: pprof is "on" or "off", not %q`, c.Pprof)

@@ -257,7 +257,7 @@ func (h *hosts) desired(s *ovsdb.Session, ports []compile.OVSPort, unwanted ovsd
 		},
 	}
 	for _, p := range ports {
-		bridge.Ports = append(bridge.Ports, ovsdb.DesiredPort{Name: p.Name, Type: p.Type, Options: parseOptions(p.Options), OFPortRequest: int32(p.OFPort)})
+		bridge.Ports = append(bridge.Ports, ovsdb.DesiredPort{Name: p.Name, Type: p.Type, Options: parseOptions(p.Options), BFD: parseOptions(p.BFD), OFPortRequest: int32(p.OFPort)})
 	}
 	return ovsdb.Desired{Bridges: []ovsdb.DesiredBridge{bridge}, Unwanted: unwanted}
 }

@@ -1,6 +1,10 @@
 package controller
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"github.com/weft-sdn/weft/controller/compile"
@@ -8,6 +12,7 @@ import (
 	"github.com/weft-sdn/weft/controller/reconcile"
 	"github.com/weft-sdn/weft/controller/table"
 	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
+	"github.com/weft-sdn/weft/southbound/ovsdb"
 )
 
 // mended counts how often a host's database was put right.
@@ -40,6 +45,51 @@ func (h *hosts) linkState(systemID, iface string) string {
 	return ""
 }
 
+// tunnels returns how the ways between a host and others are, as BFD sees them from there.
+func (h *hosts) tunnels(systemID string, ways []intent.WatchedWay) []*weftv1.TunnelStatus {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var state *ovsdb.State
+	if l := h.links[systemID]; l != nil && l.session != nil {
+		state = l.session.Snapshot()
+	}
+	all := make([]*weftv1.TunnelStatus, 0, len(ways))
+	for _, w := range ways {
+		t := &weftv1.TunnelStatus{Host: w.Remote, RemoteIp: w.RemoteIP.String(), State: "unknown"}
+		if state != nil {
+			if i, ok := state.Interface(w.Port); ok {
+				t.State, t.Diagnostic = sessionState(i.BFD)
+			}
+		}
+		all = append(all, t)
+	}
+	return all
+}
+
+// sessionState reads bfd_status (ovs-vswitchd.conf.db(5)). A session that never was up says the same as one that went down,
+// but that it has not changed its mind yet.
+func sessionState(bfd map[string]string) (state, diagnostic string) {
+	switch {
+	case bfd["state"] == "up":
+		state = "up"
+	case bfd["state"] == "" || bfd["flap_count"] == "0":
+		state = "unknown"
+	default:
+		state = "down"
+	}
+	if d := bfd["diagnostic"]; d != "No Diagnostic" {
+		diagnostic = d
+	}
+	return state, diagnostic
+}
+
+// watched returns the ways that a host watches, by remote host.
+func (w *world) watched(name string) []intent.WatchedWay {
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	return slices.SortedFunc(w.tables.WatchedFrom.List(&table.Reader{}, name), func(a, b intent.WatchedWay) int { return strings.Compare(a.Remote, b.Remote) })
+}
+
 // overlayHost fills in what is observed of a host.
 func (c *core) overlayHost(name string, status *weftv1.Status) {
 	if c.world.hostSpec(name).GetUnmanaged() {
@@ -53,6 +103,12 @@ func (c *core) overlayHost(name string, status *weftv1.Status) {
 	c.world.describe(name, host)
 	c.hosts.describe(name, host, &v)
 	c.describeSwitch(name, host, &v)
+	host.Tunnels = c.hosts.tunnels(name, c.world.watched(name))
+	for _, t := range host.Tunnels {
+		if t.GetState() == "down" {
+			v.condition("TunnelDown", name, fmt.Sprintf("host %q does not answer over the tunnel to %s: %s", t.GetHost(), t.GetRemoteIp(), t.GetDiagnostic()))
+		}
+	}
 	status.Phase = v.phase
 }
 

@@ -21,6 +21,8 @@ import (
 type Config struct {
 	VXLANPort  uint16 // UDP destination port; 0: 4789
 	GenevePort uint16 // UDP destination port; 0: 6081
+	// BFDInterval is how often, in milliseconds, hosts that share a network tell each other that they are alive; 0: never.
+	BFDInterval uint32
 }
 
 type app struct {
@@ -31,19 +33,27 @@ type app struct {
 // New returns the app.
 func New(t *intent.Tables, cfg Config) compile.App {
 	a := app{t, cfg}
-	return compile.App{Name: "tunnel", ID: 5, Rules: []compile.Rule{
+	rules := []compile.Rule{
 		compile.About("port", t.Carried, carriedHost, a.port),
 		compile.ForEach("group", t.Hosts, a.group),
 		compile.ForEach("loose", t.Ports, a.loose),
 		compile.About("arrive", t.Sites, siteNetwork, a.arrive),
 		compile.ForEach("origin", t.Ports, a.origin),
 		compile.About("routed", t.RouterInterfaces, interfaceRouter, a.routed),
-	}}
+	}
+	if cfg.BFDInterval > 0 {
+		rules = append(rules,
+			compile.About("meet", t.Reaches, reachNetwork, a.meet),
+			compile.About("watch", t.Ways, wayHost, a.watch))
+	}
+	return compile.App{Name: "tunnel", ID: 5, Rules: rules}
 }
 
 // What is noted of a tunnel is said of its host, what is noted of a site of its network.
 func carriedHost(c intent.Carried) string         { return "host/" + c.Host }
 func siteNetwork(s intent.Site) string            { return s.Network.String() }
+func reachNetwork(x intent.Reach) string          { return x.Network.String() }
+func wayHost(w intent.Way) string                 { return "host/" + w.Host }
 func interfaceRouter(k intent.InterfaceOf) string { return k.Router.String() }
 
 // port makes the port of one technology on one host. What comes in by it and no network explains is dropped.

@@ -60,6 +60,7 @@ func command() *cobra.Command {
 	f.IntVar(&cfg.UnderlayIP, "underlay-ip", 4, "version of IP between hosts, 4 or 6, for the MTU of networks")
 	f.Uint16Var(&cfg.VXLANPort, "vxlan-port", 4789, "UDP port of VXLAN, the same on all hosts")
 	f.Uint16Var(&cfg.GenevePort, "geneve-port", 6081, "UDP port of Geneve, the same on all hosts")
+	f.DurationVar(&cfg.TunnelBFD, "tunnel-bfd-interval", 0, "how often hosts that share a network watch the tunnel between them, 100ms to 1m; 0: never")
 	for name, files := range map[string]*controller.TLSFiles{
 		"etcd": &cfg.Etcd.TLS, "grpc": &cfg.GRPCTLS, "openflow": &cfg.OpenFlowTLS, "ovsdb": &cfg.OVSDBTLS,
 	} {

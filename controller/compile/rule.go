@@ -92,6 +92,7 @@ type OVSPort struct {
 	Name    string
 	Type    string // interface type: "", "vxlan", "patch" …
 	Options string // interface options, "key=value" sorted and joined with commas
+	BFD     string // interface bfd settings, written as Options are; empty: none
 	OFPort  uint32 // OpenFlow port number to ask for; 0: any
 }
 

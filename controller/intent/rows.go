@@ -146,6 +146,28 @@ type Site struct {
 // String returns "network/red/web on h1".
 func (s Site) String() string { return s.Network.String() + " on " + s.Host }
 
+// HostPair is two hosts, seen from the first.
+type HostPair struct{ Host, Remote string }
+
+// Way says that frames of networks of a type pass between two hosts.
+type Way struct {
+	HostPair
+	Type string
+}
+
+// String returns "vxlan between h1 and h2".
+func (w Way) String() string { return w.Type + " between " + w.Host + " and " + w.Remote }
+
+// WatchedWay is a way to a host that BFD watches over.
+type WatchedWay struct {
+	HostPair
+	RemoteIP netip.Addr
+	Port     string // the interface that has the session
+}
+
+// Equal tells whether two rows are the same.
+func (w WatchedWay) Equal(o WatchedWay) bool { return w == o }
+
 // LooseSite says that frames of a network with any source address may come from a host.
 type LooseSite Site
 

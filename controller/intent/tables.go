@@ -31,13 +31,17 @@ type Tables struct {
 	Carried  *table.Table[Carried, Carried]
 
 	// Derived by apps/tunnel.
-	LooseSites *table.Table[LooseSite, LooseSite]
+	LooseSites  *table.Table[LooseSite, LooseSite]
+	Ways        *table.Table[Way, Way]
+	WatchedWays *table.Table[HostPair, WatchedWay]
 
 	// Derived by apps/route.
 	ActiveRouters *table.Table[ActiveRouter, ActiveRouter]
 	Reaches       *table.Table[Reach, Reach]
 	Routed        *table.Table[Routed, Routed]
 
+	TypesBetween    *table.Set[HostPair, string]                    // types of the networks that two hosts share
+	WatchedFrom     *table.Index[string, HostPair, WatchedWay]      // by the host that watches
 	LooseOn         *table.Set[Key, string]                         // hosts from which frames of a network may have any source address
 	SubnetsOf       *table.Index[Key, Key, Subnet]                  // of a network
 	InterfacesOn    *table.Index[Key, InterfaceOf, RouterInterface] // of routers, on a network
@@ -83,6 +87,10 @@ func NewTables() *Tables {
 	t.Reaches = table.New(db, "reach", func(r Reach) Reach { return r })
 	t.Routed = table.New(db, "routed", func(r Routed) Routed { return r })
 	t.LooseSites = table.New(db, "loosesite", func(s LooseSite) LooseSite { return s })
+	t.Ways = table.New(db, "way", func(w Way) Way { return w })
+	t.WatchedWays = table.New(db, "watchedway", func(w WatchedWay) HostPair { return w.HostPair })
+	t.TypesBetween = table.NewSet(t.Ways, "types of networks between", func(w Way, add func(HostPair, string)) { add(w.HostPair, w.Type) })
+	t.WatchedFrom = table.NewIndex(t.WatchedWays, "ways watched by", func(w WatchedWay, add func(string)) { add(w.Host) })
 	t.LooseOn = table.NewSet(t.LooseSites, "hosts with any address on", func(s LooseSite, add func(Key, string)) { add(s.Network, s.Host) })
 	t.SubnetsOf = table.NewIndex(t.Subnets, "subnets of", func(s Subnet, add func(Key)) { add(s.Network) })
 	t.InterfacesOn = table.NewIndex(t.RouterInterfaces, "router interfaces on", func(i RouterInterface, add func(Key)) { add(i.Network) })

@@ -261,3 +261,61 @@ func TestVXLANPort(t *testing.T) {
 		}
 	}
 }
+
+// Hosts that share a network watch the tunnel between them: each says of the other that it is up, that it is down when the
+// underlay between them is cut, and up again when it is mended. Hosts that share none do not.
+func TestTunnelsAreWatched(t *testing.T) {
+	t.Parallel()
+	for _, underlay := range []string{"IPv4", "IPv6"} {
+		t.Run(underlay, func(t *testing.T) {
+			t.Parallel()
+			hosts, flags := e2e.Hosts(3), []string{"--tunnel-bfd-interval=200ms"}
+			if underlay == "IPv6" {
+				flags = append(flags, "--underlay-ip=6")
+				for i := range hosts {
+					hosts[i].EncapIP = fmt.Sprintf("fd99::%d", i+1)
+				}
+			}
+			c := e2e.New(t, e2e.Options{Hosts: hosts, Weftd: flags})
+			// One session for each pair of hosts, however many networks of whatever types they share.
+			members := map[string][]*netlab.Endpoint{}
+			for _, k := range tunnels() {
+				red := e2e.Tenant{Project: "red-" + k.typ, Type: k.typ, VMs: 2}
+				c.Apply(red.YAML())
+				members[k.typ] = c.VMs(red, "h1", "h2")
+			}
+			tunnelsAre(c, map[string]string{"h1": "h2 up", "h2": "h1 up", "h3": ""})
+			for _, vms := range members {
+				c.Talk(vms) // the sessions' ports take no frames of networks
+			}
+			c.Do(c.Host("h2").CutUnderlay())
+			tunnelsAre(c, map[string]string{"h1": "h2 down", "h2": "h1 down", "h3": ""})
+			if said := c.Weft("describe", "host/h1"); !strings.Contains(said, `host "h2" does not answer over the tunnel`) {
+				t.Errorf("weft describe host/h1 says nothing of the tunnel:\n%s", said)
+			}
+			c.Do(c.Host("h2").MendUnderlay())
+			tunnelsAre(c, map[string]string{"h1": "h2 up", "h2": "h1 up", "h3": ""})
+			for _, vms := range members {
+				c.Do(vms[1].Unplug())
+			}
+			tunnelsAre(c, map[string]string{"h1": "", "h2": "", "h3": ""})
+		})
+	}
+}
+
+// tunnelsAre waits until each host says of its tunnels what it should.
+func tunnelsAre(c *e2e.Cloud, want map[string]string) {
+	c.T.Helper()
+	c.Eventually(patience, fmt.Sprintf("tunnels are %v", want), func() error {
+		for host, should := range want {
+			var got []string
+			for _, t := range c.Get("host/" + host).GetStatus().GetHost().GetTunnels() {
+				got = append(got, t.GetHost()+" "+t.GetState())
+			}
+			if is := strings.Join(got, ", "); is != should {
+				return fmt.Errorf("of %s: %q, want %q", host, is, should)
+			}
+		}
+		return nil
+	})
+}
