@@ -27,17 +27,18 @@ func (t *txn) applyRanges(drafts []*draft) {
 	for _, d := range drafts {
 		spec := d.given.GetSegmentRangeSpec()
 		ids := alloc.Range[alloc.ID]{First: alloc.ID(spec.GetMinimum()), Last: alloc.ID(spec.GetMaximum())}
-		typ := t.types[spec.GetNetworkType()]
-		for _, other := range typ.ranges {
+		sp := space{spec.GetNetworkType(), spec.GetPhysicalNetwork()}
+		for _, other := range t.numbering(sp).ranges {
 			if other.ids.Overlaps(ids) {
 				t.refuse(d, "spec", ReasonConflict, "%d to %d overlaps %s (%d to %d)", ids.First, ids.Last, other.key, other.ids.First, other.ids.Last)
 			}
 		}
 		if d.old != nil {
 			old := d.old.facts.(*rangeFacts)
-			t.immutable(d, "spec.networkType", old.typ, spec.GetNetworkType())
-			if old.typ == spec.GetNetworkType() {
-				t.keepUsed(d, typ, old.ids, ids)
+			t.immutable(d, "spec.networkType", old.typ, sp.typ)
+			t.immutable(d, "spec.physicalNetwork", old.physical, sp.physical)
+			if old.space == sp {
+				t.keepUsed(d, sp, old.ids, ids)
 			}
 		}
 		if !d.bad {
@@ -47,112 +48,76 @@ func (t *txn) applyRanges(drafts []*draft) {
 }
 
 // keepUsed refuses a range that lets go of ids which networks have.
-func (t *txn) keepUsed(d *draft, typ *typeState, old, ids alloc.Range[alloc.ID]) {
+func (t *txn) keepUsed(d *draft, sp space, old, ids alloc.Range[alloc.ID]) {
 	if ids.First > old.First {
-		t.letGo(d, typ, "spec.minimum", alloc.Range[alloc.ID]{First: old.First, Last: min(old.Last, ids.First-1)})
+		t.letGo(d, sp, "spec.minimum", alloc.Range[alloc.ID]{First: old.First, Last: min(old.Last, ids.First-1)})
 	}
 	if ids.Last < old.Last {
-		t.letGo(d, typ, "spec.maximum", alloc.Range[alloc.ID]{First: max(old.First, ids.Last+1), Last: old.Last})
+		t.letGo(d, sp, "spec.maximum", alloc.Range[alloc.ID]{First: max(old.First, ids.Last+1), Last: old.Last})
 	}
 }
 
-func (t *txn) letGo(d *draft, typ *typeState, field string, gone alloc.Range[alloc.ID]) {
-	if first, found := typ.taken.First(gone); found {
-		t.refuse(d, field, ReasonInUse, "leaves out %s that networks have, such as %d of %s", plural(int(typ.taken.Count(gone)), "id"), first, typ.ids[first])
+func (t *txn) letGo(d *draft, sp space, field string, gone alloc.Range[alloc.ID]) {
+	n := t.numbering(sp)
+	if first, found := n.taken.First(sp.numbers(gone)); found {
+		used := n.taken.Count(sp.numbers(gone))
+		t.refuse(d, field, ReasonInUse, "leaves out %s that networks have, such as %d of %s", plural(int(used), "id"), sp.id(first), n.ids[first])
 	}
 }
 
-// mtu is the MTU of a network: the one asked for, or else what the underlay leaves.
-func (t *txn) mtu(typ string, given uint32) uint32 {
+// mtu is the MTU of a network: the one asked for, or else what the underlay leaves by the tightest of its segments.
+func (t *txn) mtu(segments []segmentFacts, given uint32) uint32 {
 	if given != 0 {
 		return given
 	}
-	return uint32(t.cfg.UnderlayMTU - t.cfg.overhead(typ))
+	overhead := 0
+	for _, f := range segments {
+		overhead = max(overhead, t.cfg.overhead(f.typ))
+	}
+	return uint32(t.cfg.UnderlayMTU - overhead)
 }
 
-// applyNetworks accepts networks: first those that exist or name an id, so that no other one is given it.
+// applyNetworks accepts networks: first those all of whose ids are known, so that no other one is given them.
 func (t *txn) applyNetworks(drafts []*draft) {
-	var anyID []*draft
+	var rest []*draft
 	for _, d := range drafts {
-		spec := d.given.GetNetworkSpec()
-		id := alloc.ID(spec.GetSegmentationId())
+		whole := t.planSegments(d)
+		if d.old != nil {
+			t.keepShared(d)
+		}
 		switch {
-		case d.old != nil:
-			t.updateNetwork(d, spec)
-		case id == 0:
-			anyID = append(anyID, d)
+		case d.bad:
+		case whole:
+			t.acceptNetwork(d)
 		default:
-			typ := networkType(spec)
-			if t.claimID(d, typ, id) {
-				t.acceptNetwork(d, typ, id)
+			rest = append(rest, d)
+			t.put(d.key, &record{key: d.key, facts: &networkFacts{segments: chosen(d.segments), tag: t.tagOf(d)}})
+		}
+	}
+	for _, d := range rest {
+		for i := range d.segments {
+			w := &d.segments[i]
+			if e, _ := encapsulationOf(w.typ); !e.numbered() || w.id != 0 {
+				continue
 			}
+			t.chooseID(d, w)
+			t.put(d.key, &record{key: d.key, facts: &networkFacts{segments: chosen(d.segments), tag: t.tagOf(d)}})
 		}
-	}
-	for _, d := range anyID {
-		typ := networkType(d.given.GetNetworkSpec())
-		s := t.types[typ]
-		id, ok := t.nextID(typ)
-		if !ok {
-			t.refuse(d, "spec.segmentationId", ReasonExhausted, "no %s id is free: all of %s are in use", typ, s.describe())
-			continue
+		if !d.bad {
+			t.acceptNetwork(d)
 		}
-		t.last.IDs[typ] = id
-		t.acceptNetwork(d, typ, id)
 	}
 }
 
-// claimID refuses an id on the wire that another network has.
-func (t *txn) claimID(d *draft, typ string, id alloc.ID) bool {
-	holder, taken := t.idHolder(typ, id)
-	if taken && holder != d.key {
-		t.refuse(d, "spec.segmentationId", ReasonConflict, "%s id %d is in use by %s", typ, id, holder)
-		return false
+// tagOf is the number in the flow tables that a network has already; 0: none.
+func (t *txn) tagOf(d *draft) alloc.ID {
+	if d.old == nil {
+		return 0
 	}
-	return true
+	return d.old.facts.(*networkFacts).tag
 }
 
-// idHolder returns the network whose frames are told by an id on the wire. Frames of gre and nvgre are told from each other
-// by the key alone, of which the upper 24 bits are an nvgre network's id.
-func (t *txn) idHolder(typ string, id alloc.ID) (holder Key, taken bool) {
-	if holder, taken = t.types[typ].ids[id]; taken {
-		return holder, true
-	}
-	switch typ {
-	case "gre":
-		holder, taken = t.types["nvgre"].ids[id>>flowIDBits]
-	case "nvgre":
-		gre := t.types["gre"]
-		var key alloc.ID
-		if key, taken = gre.taken.First(alloc.Range[alloc.ID]{First: id << flowIDBits, Last: (id+1)<<flowIDBits - 1}); taken {
-			holder = gre.ids[key]
-		}
-	}
-	return holder, taken
-}
-
-// flowIDBits is how many bits of the key are not the id of an nvgre network (RFC 7637, section 3.2).
-const flowIDBits = 8
-
-// nextID chooses an id for a network.
-func (t *txn) nextID(typ string) (alloc.ID, bool) {
-	s, after, barred := t.types[typ], t.last.IDs[typ], alloc.ID(0)
-	for {
-		id, ok := s.taken.Next(s.pools(), after)
-		if !ok || id == barred {
-			return 0, false
-		}
-		if _, taken := t.idHolder(typ, id); !taken {
-			return id, true
-		}
-		// A network of another type is in the way of it. When the search is back here, it is so of all.
-		if barred == 0 {
-			barred = id
-		}
-		after = id
-	}
-}
-
-// describe names the ranges of a type.
+// describe names the ranges of a space.
 func (t *typeState) describe() string {
 	if len(t.ranges) == 0 {
 		return "the built-in range"
@@ -164,35 +129,39 @@ func (t *typeState) describe() string {
 	return list(keys, len(keys))
 }
 
-func (t *txn) acceptNetwork(d *draft, typ string, id alloc.ID) {
-	tag, ok := t.tagged.Next(tagRange, t.last.Tag)
-	if !ok {
-		t.refuse(d, "", ReasonExhausted, "there are %s networks, which is the most there can be", reported(tagRange[0].Last))
+func (t *txn) acceptNetwork(d *draft) {
+	tag := t.tagOf(d)
+	if tag == 0 {
+		var ok bool
+		if tag, ok = t.tagged.Next(tagRange, t.last.Tag); !ok {
+			t.refuse(d, "", ReasonExhausted, "there are %s networks, which is the most there can be", reported(tagRange[0].Last))
+			return
+		}
+		t.last.Tag = tag
+	}
+	segments := chosen(d.segments)
+	t.accept(d, networkStatus(segments, tag, t.mtu(segments, d.given.GetNetworkSpec().GetMtu())))
+}
+
+func networkStatus(segments []segmentFacts, tag alloc.ID, mtu uint32) *weftv1.Status {
+	s := &weftv1.NetworkStatus{
+		SegmentationId: uint32(segments[0].id), Mtu: mtu, Tag: uint32(tag), Type: segments[0].typ, PhysicalNetwork: segments[0].physical,
+	}
+	for _, f := range segments {
+		s.Segments = append(s.Segments, &weftv1.NetworkSegment{
+			Type: f.typ, PhysicalNetwork: f.physical, SegmentationId: uint32(f.id), InnerVlanId: uint32(f.inner),
+		})
+	}
+	return &weftv1.Status{Details: &weftv1.Status_Network{Network: s}}
+}
+
+// keepShared refuses to take a network from other projects that use it.
+func (t *txn) keepShared(d *draft) {
+	if !d.old.facts.(*networkFacts).shared || d.given.GetNetworkSpec().GetShared() {
 		return
 	}
-	t.last.Tag = tag
-	t.accept(d, networkStatus(typ, id, tag, t.mtu(typ, d.given.GetNetworkSpec().GetMtu())))
-}
-
-func networkStatus(typ string, id, tag alloc.ID, mtu uint32) *weftv1.Status {
-	return &weftv1.Status{Details: &weftv1.Status_Network{Network: &weftv1.NetworkStatus{
-		SegmentationId: uint32(id), Mtu: mtu, Tag: uint32(tag), Type: typ}}}
-}
-
-func (t *txn) updateNetwork(d *draft, spec *weftv1.NetworkSpec) {
-	old := d.old.facts.(*networkFacts)
-	t.immutable(d, "spec.type", old.typ, networkType(spec))
-	id := old.id
-	if given := alloc.ID(spec.GetSegmentationId()); given != 0 && t.claimID(d, old.typ, given) {
-		id = given
-	}
-	if old.shared && !spec.GetShared() {
-		if users := t.foreign(d.key); len(users) > 0 {
-			t.refuse(d, "spec.shared", ReasonInUse, "cannot become false: other projects use the network: %s", list(users, len(users)))
-		}
-	}
-	if !d.bad {
-		t.accept(d, networkStatus(old.typ, id, old.tag, t.mtu(old.typ, spec.GetMtu())))
+	if users := t.foreign(d.key); len(users) > 0 {
+		t.refuse(d, "spec.shared", ReasonInUse, "cannot become false: other projects use the network: %s", list(users, len(users)))
 	}
 }
 

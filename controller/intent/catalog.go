@@ -60,7 +60,7 @@ func (cfg *CatalogConfig) validate() error {
 // overhead is how many bytes of a packet between hosts are not the tenant's.
 func (cfg *CatalogConfig) overhead(typ string) int {
 	e, _ := encapsulationOf(typ)
-	if cfg.UnderlayIP == 6 {
+	if e.tunnel && cfg.UnderlayIP == 6 {
 		return e.overhead + moreOfIPv6
 	}
 	return e.overhead
@@ -198,7 +198,7 @@ func (c *Catalog) SegmentUsage(key Key) (used, available uint32, ok bool) {
 	if !ok {
 		return 0, 0, false
 	}
-	used = c.state.types[f.typ].taken.Count(f.ids)
+	used = c.state.numbering(f.space).taken.Count(f.numbers(f.ids))
 	return used, uint32(f.ids.Last-f.ids.First) + 1 - used, true
 }
 

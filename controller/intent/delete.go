@@ -94,17 +94,17 @@ func (t *txn) use(key Key, doomed map[Key]struct{}) Use {
 	}
 	t.eachReferrer(key, count)
 	if f, ok := t.records[key].facts.(*rangeFacts); ok {
-		typ := t.types[f.typ]
-		for r := f.ids; ; {
-			id, found := typ.taken.First(r)
+		n := t.numbering(f.space)
+		for r := f.numbers(f.ids); ; {
+			number, found := n.taken.First(r)
 			if !found {
 				break
 			}
-			count(typ.ids[id])
-			if id == r.Last {
+			count(n.ids[number])
+			if number == r.Last {
 				break
 			}
-			r.First = id.Next()
+			r.First = number.Next()
 		}
 	}
 	slices.SortFunc(users, Key.Compare)

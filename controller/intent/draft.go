@@ -20,12 +20,13 @@ type draft struct {
 	key   Key
 
 	// Read from the spec.
-	network Key // of a subnet or port
-	behind  Key // the unmanaged host of a port
-	subnet  subnetFacts
-	mac     flow.MACAddr
-	ips     []wantedIP
-	tunnel  netip.Addr
+	network  Key             // of a subnet or port
+	segments []wantedSegment // of a network
+	behind   Key             // the unmanaged host of a port
+	subnet   subnetFacts
+	mac      flow.MACAddr
+	ips      []wantedIP
+	tunnel   netip.Addr
 
 	interfaces []wantedInterface // of a router
 
@@ -196,7 +197,7 @@ func (t *txn) lacks(old *record) bool {
 		spec := old.res.GetPortSpec()
 		return len(f.ips) == 0 && len(spec.GetFixedIps()) == 0 && !spec.GetNoFixedIps() && len(t.network(f.network).blocks) > 0
 	case *networkFacts:
-		return old.res.GetStatus().GetNetwork().GetMtu() != t.mtu(f.typ, old.res.GetNetworkSpec().GetMtu())
+		return old.res.GetStatus().GetNetwork().GetMtu() != t.mtu(f.segments, old.res.GetNetworkSpec().GetMtu())
 	}
 	return false
 }

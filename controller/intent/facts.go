@@ -3,6 +3,7 @@ package intent
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"github.com/weft-sdn/weft/controller/alloc"
 	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
@@ -22,10 +23,10 @@ type record struct {
 
 // networkFacts is what must stay unique of a network.
 type networkFacts struct {
-	typ     string
-	id, tag alloc.ID
-	mtu     uint32
-	shared  bool
+	segments []segmentFacts // at least one
+	tag      alloc.ID
+	mtu      uint32
+	shared   bool
 }
 
 // subnetFacts is a subnet with its defaults filled in.
@@ -54,7 +55,7 @@ type claim struct {
 
 // rangeFacts is what a segment range covers.
 type rangeFacts struct {
-	typ string
+	space
 	ids alloc.Range[alloc.ID]
 }
 
@@ -78,10 +79,11 @@ func factsOf(key Key, res *weftv1.Resource) (any, error) {
 	switch key.Kind {
 	case KindNetwork:
 		s := res.GetStatus().GetNetwork()
-		if _, ok := encapsulationOf(s.GetType()); !ok || s.GetSegmentationId() == 0 || s.GetTag() == 0 {
-			return nil, fmt.Errorf("a network of type %q with id %d and tag %d", s.GetType(), s.GetSegmentationId(), s.GetTag())
+		segments := segmentsOf(s)
+		if s.GetTag() == 0 || slices.ContainsFunc(segments, func(f segmentFacts) bool { return !f.whole() }) {
+			return nil, fmt.Errorf("a network with tag %d and segments %v", s.GetTag(), segments)
 		}
-		return &networkFacts{s.GetType(), alloc.ID(s.GetSegmentationId()), alloc.ID(s.GetTag()), s.GetMtu(), res.GetNetworkSpec().GetShared()}, nil
+		return &networkFacts{segments, alloc.ID(s.GetTag()), s.GetMtu(), res.GetNetworkSpec().GetShared()}, nil
 	case KindSubnet:
 		return subnetFactsOf(key, res)
 	case KindPort:
@@ -90,7 +92,7 @@ func factsOf(key Key, res *weftv1.Resource) (any, error) {
 		return routerFactsOf(key, res)
 	case KindSegmentRange:
 		s := res.GetSegmentRangeSpec()
-		return &rangeFacts{s.GetNetworkType(), alloc.Range[alloc.ID]{First: alloc.ID(s.GetMinimum()), Last: alloc.ID(s.GetMaximum())}}, nil
+		return &rangeFacts{space{s.GetNetworkType(), s.GetPhysicalNetwork()}, alloc.Range[alloc.ID]{First: alloc.ID(s.GetMinimum()), Last: alloc.ID(s.GetMaximum())}}, nil
 	case KindHost:
 		if s := res.GetHostSpec().GetTunnelIp(); s != "" {
 			ip, err := parseIP(s)

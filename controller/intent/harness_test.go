@@ -168,7 +168,7 @@ func indexes(c *Catalog) map[string]string {
 		}
 	}
 	for typ, n := range s.types {
-		m["type "+typ] = fmt.Sprint(n.ids, n.taken.Len(), n.ranges)
+		m["ids of "+typ.String()] = fmt.Sprint(n.ids, n.taken.Len(), n.ranges)
 	}
 	m["tags"] = fmt.Sprint(s.tags, s.tagged.Len())
 	m["tunnels"] = fmt.Sprint(s.tunnels)

@@ -34,19 +34,8 @@ func (t *txn) parseSpec(d *draft) {
 	}
 }
 
-// networkType is the type of a network, with its default.
-func networkType(spec *weftv1.NetworkSpec) string {
-	if spec.GetType() == "" {
-		return "vxlan"
-	}
-	return spec.GetType()
-}
-
 func (t *txn) parseNetwork(d *draft, spec *weftv1.NetworkSpec) {
-	e, ok := t.parseType(d, "spec.type", networkType(spec))
-	if ok && alloc.ID(spec.GetSegmentationId()) > e.maxID {
-		t.refuse(d, "spec.segmentationId", ReasonInvalid, "%s is too large for %s: at most %s", reported(spec.GetSegmentationId()), networkType(spec), reported(e.maxID))
-	}
+	t.parseSegments(d, spec)
 	if m := spec.GetMtu(); m != 0 && (m < minMTU || m > maxMTU) {
 		t.refuse(d, "spec.mtu", ReasonInvalid, "%s is not between %s and %s", reported(m), reported(uint32(minMTU)), reported(uint32(maxMTU)))
 	}
@@ -303,14 +292,23 @@ func (t *txn) parseRange(d *draft, spec *weftv1.SegmentRangeSpec) {
 	}
 	e, ok := t.parseType(d, "spec.networkType", spec.GetNetworkType())
 	low, high := alloc.ID(spec.GetMinimum()), alloc.ID(spec.GetMaximum())
+	if ok && !e.numbered() {
+		t.refuse(d, "spec.networkType", ReasonInvalid, "networks of type %s have no ids", e.typ)
+		return
+	}
+	if ok {
+		t.checkPhysical(d, "spec.physicalNetwork", e, spec.GetPhysicalNetwork())
+	}
 	if low == 0 {
 		t.refuse(d, "spec.minimum", ReasonInvalid, "is missing; at least 1")
 	}
 	switch {
 	case high == 0:
 		t.refuse(d, "spec.maximum", ReasonInvalid, "is missing")
-	case ok && high > e.maxID:
-		t.refuse(d, "spec.maximum", ReasonInvalid, "%s is too large for %s: at most %s", reported(high), spec.GetNetworkType(), reported(e.maxID))
+	case ok && high > e.ids.Last:
+		t.refuse(d, "spec.maximum", ReasonInvalid, "%s is too large for %s: at most %s", reported(high), spec.GetNetworkType(), reported(e.ids.Last))
+	case ok && low != 0 && low < e.ids.First:
+		t.refuse(d, "spec.minimum", ReasonInvalid, "%s is too small for %s: at least %s", reported(low), spec.GetNetworkType(), reported(e.ids.First))
 	case high < low:
 		t.refuse(d, "spec.maximum", ReasonInvalid, "%s is less than the minimum, %s", reported(high), reported(low))
 	}

@@ -94,7 +94,10 @@ func anyResource(t *rapid.T) string {
 	var spec string
 	switch key.Kind {
 	case KindNetwork:
-		spec = pick("", `type:"geneve" `, `type:"gre" `, `type:"nvgre" `) + pick("", "segmentation_id:1 ", "segmentation_id:2 ", "segmentation_id:256 ") + pick("", "shared:true ") + pick("", "mtu:1300 ") +
+		physical := `physical_network:"p" `
+		spec = pick("", `type:"geneve" `, `type:"gre" `, `type:"nvgre" `, `type:"flat" `+physical, `type:"vlan" `+physical, `type:"qinq" `+physical,
+			`type:"qinq" inner_vlan_id:1 `+physical, `type:"local" `, `segments:{type:"vlan" `+physical+`} segments:{type:"gre"} `,
+			`segments:{type:"vlan" segmentation_id:2 `+physical+`} segments:{type:"qinq" `+physical+`} segments:{type:"gre"} `) + pick("", "segmentation_id:1 ", "segmentation_id:2 ", "segmentation_id:256 ") + pick("", "shared:true ") + pick("", "mtu:1300 ") +
 			pick("", "port_security_enabled:false ")
 	case KindSubnet:
 		spec = network + pick(`cidr:"10.0.0.0/29" `, `cidr:"10.0.0.8/29" `, `cidr:"10.0.0.0/28" `, `cidr:"2001:db8::/125" `) +
@@ -113,7 +116,7 @@ func anyResource(t *rapid.T) string {
 	case KindHost:
 		spec = pick("", `tunnel_ip:"10.9.0.1" `, `tunnel_ip:"10.9.0.2" `, `tunnel_ip:"10.9.0.3" unmanaged:true `)
 	case KindSegmentRange:
-		spec = pick(`network_type:"geneve" `, `network_type:"vxlan" `) + pick("minimum:1 ", "minimum:3 ") + pick("maximum:2", "maximum:3", "maximum:4")
+		spec = pick(`network_type:"geneve" `, `network_type:"vxlan" `, `network_type:"vlan" physical_network:"p" `, `network_type:"qinq" physical_network:"p" `) + pick("minimum:1 ", "minimum:3 ") + pick("maximum:2", "maximum:3", "maximum:4")
 	}
 	return key.String() + " " + spec
 }

@@ -17,7 +17,7 @@ type state struct {
 	members  map[string]map[Key]struct{} // resources of a project
 	networks map[Key]*networkState
 	subnets  map[Key]*subnetState
-	types    map[string]*typeState
+	types    map[space]*typeState
 	tags     holders[alloc.ID]
 	tagged   alloc.IDs // the same
 	tunnels  map[netip.Addr]Key
@@ -44,7 +44,7 @@ type subnetState struct {
 	cursorRev int64
 }
 
-// typeState is the ids of one type of network, and where they may come from.
+// typeState is the numbers of the segments in one space, and the ranges where ids may come from.
 type typeState struct {
 	ids    holders[alloc.ID]
 	taken  alloc.IDs      // the same
@@ -78,11 +78,8 @@ func (h holders[T]) remove(n T, key Key, taken interface{ Remove(T) bool }) {
 func newState() *state {
 	s := &state{
 		records: map[Key]*record{}, members: map[string]map[Key]struct{}{}, networks: map[Key]*networkState{},
-		subnets: map[Key]*subnetState{}, tags: holders[alloc.ID]{}, types: map[string]*typeState{}, tunnels: map[netip.Addr]Key{},
+		subnets: map[Key]*subnetState{}, tags: holders[alloc.ID]{}, types: map[space]*typeState{}, tunnels: map[netip.Addr]Key{},
 		behind: map[Key]map[Key]struct{}{},
-	}
-	for _, t := range types() {
-		s.types[t] = &typeState{ids: holders[alloc.ID]{}}
 	}
 	return s
 }
@@ -116,9 +113,10 @@ func (s *state) index(rec *record) {
 	}
 	switch f := rec.facts.(type) {
 	case *networkFacts:
-		t := s.types[f.typ]
-		t.ids.add(f.id, rec.key, &t.taken)
-		s.tags.add(f.tag, rec.key, &s.tagged)
+		s.indexSegments(rec.key, f.segments)
+		if f.tag != 0 { // it has one already
+			s.tags.add(f.tag, rec.key, &s.tagged)
+		}
 	case *subnetFacts:
 		n := s.network(f.network)
 		i, _ := n.find(f.block.Addr())
@@ -128,10 +126,9 @@ func (s *state) index(rec *record) {
 	case *routerFacts:
 		s.indexRouter(rec.key, f)
 	case *rangeFacts:
-		if t := s.types[f.typ]; t != nil {
-			i, _ := t.find(f.ids.First)
-			t.ranges = slices.Insert(t.ranges, i, segmentRange{f.ids, rec.key})
-		}
+		t := s.changed(f.space)
+		i, _ := t.find(f.ids.First)
+		t.ranges = slices.Insert(t.ranges, i, segmentRange{f.ids, rec.key})
 	case *hostFacts:
 		if _, taken := s.tunnels[f.tunnel]; !taken {
 			s.tunnels[f.tunnel] = rec.key
@@ -161,8 +158,7 @@ func (s *state) unindex(rec *record) {
 	}
 	switch f := rec.facts.(type) {
 	case *networkFacts:
-		t := s.types[f.typ]
-		t.ids.remove(f.id, rec.key, &t.taken)
+		s.unindexSegments(rec.key, f.segments)
 		s.tags.remove(f.tag, rec.key, &s.tagged)
 		s.trimNetwork(rec.key)
 	case *subnetFacts:
@@ -175,9 +171,9 @@ func (s *state) unindex(rec *record) {
 	case *routerFacts:
 		s.unindexRouter(rec.key, f)
 	case *rangeFacts:
-		if t := s.types[f.typ]; t != nil {
-			t.ranges = slices.DeleteFunc(t.ranges, func(r segmentRange) bool { return r.key == rec.key })
-		}
+		t := s.changed(f.space)
+		t.ranges = slices.DeleteFunc(t.ranges, func(r segmentRange) bool { return r.key == rec.key })
+		s.trimSpace(f.space)
 	case *hostFacts:
 		if s.tunnels[f.tunnel] == rec.key {
 			delete(s.tunnels, f.tunnel)
@@ -254,18 +250,6 @@ func (n *networkState) overlapping(p netip.Prefix) (block, bool) {
 // find returns the place of the first range at or after an id.
 func (t *typeState) find(id alloc.ID) (int, bool) {
 	return slices.BinarySearchFunc(t.ranges, id, func(r segmentRange, id alloc.ID) int { return r.ids.First.Compare(id) })
-}
-
-// pools returns where ids of the type are allocated from.
-func (t *typeState) pools() []alloc.Range[alloc.ID] {
-	if len(t.ranges) == 0 {
-		return builtinRange
-	}
-	pools := make([]alloc.Range[alloc.ID], len(t.ranges))
-	for i, r := range t.ranges {
-		pools[i] = r.ids
-	}
-	return pools
 }
 
 // noteCursors remembers the addresses that a port was allocated when it was made, so that the next ones follow them.

@@ -130,41 +130,6 @@ func parseManager(s string) error {
 	return fmt.Errorf("%q is none of tcp:ADDRESS:PORT, ssl:ADDRESS:PORT and unix:PATH", s)
 }
 
-// encapsulation is what is known of a type of network.
-type encapsulation struct {
-	overhead int // bytes of an IP packet of an IPv4 underlay that are not the tenant's packet
-	maxID    alloc.ID
-}
-
-// encapsulationOf returns what is known of a type of network. The overheads are an inner Ethernet header (14) and
-//
-//	vxlan   IPv4 20 + UDP 8 + VXLAN 8                                                      RFC 7348
-//	geneve  IPv4 20 + UDP 8 + Geneve 8, and 8 kept free for one option of our own          RFC 8926
-//	gre     IPv4 20 + GRE 4 + key 4                                                        RFC 2890
-//	nvgre   the same, of whose key 24 bits are the id                                      RFC 7637
-func encapsulationOf(typ string) (encapsulation, bool) {
-	switch typ {
-	case "vxlan":
-		return encapsulation{50, 1<<24 - 1}, true
-	case "geneve":
-		return encapsulation{58, 1<<24 - 1}, true
-	case "gre":
-		return encapsulation{42, 1<<32 - 1}, true
-	case "nvgre":
-		return encapsulation{42, 1<<24 - 1}, true
-	}
-	return encapsulation{}, false
-}
-
-// moreOfIPv6 is how many bytes the outer header of an IPv6 underlay is longer.
-const moreOfIPv6 = 20
-
-// types are the types of networks.
-func types() []string { return []string{"vxlan", "geneve", "gre", "nvgre"} }
-
-// builtinRange is where ids come from for a type that has no SegmentRange.
-var builtinRange = []alloc.Range[alloc.ID]{{First: 5001, Last: 1<<24 - 1}}
-
 // tagRange is where the networks' numbers in the flow tables come from: the register has 24 bits, and 0 is no network.
 var tagRange = []alloc.Range[alloc.ID]{{First: 1, Last: 1<<24 - 1}}
 

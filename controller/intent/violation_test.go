@@ -27,10 +27,18 @@ segmentrange/g network_type:"geneve" minimum:10 maximum:11
 network/red/g1 type:"geneve"
 `
 
+// wires are networks beside those of base that are on physical networks.
+const wires = `
+network/red/v type:"vlan" physical_network:"p1" segmentation_id:10
+segmentrange/q network_type:"qinq" physical_network:"p1" minimum:20 maximum:30
+network/red/q type:"qinq" physical_network:"p1" inner_vlan_id:5
+network/red/m segments:{type:"vlan" physical_network:"p2"} segments:{type:"vxlan"}
+`
+
 func TestViolations(t *testing.T) {
 	for _, tt := range violations {
 		t.Run(tt.name, func(t *testing.T) {
-			c := with(t, base)
+			c := with(t, base, wires)
 			refuses(t, c, all(tt.apply), tt.want)
 		})
 	}
