@@ -22,6 +22,24 @@ func tunnels() []kind {
 	return all
 }
 
+// underlays are what may be between hosts.
+var underlays = []struct {
+	name    string
+	options func(hosts int) e2e.Options
+}{
+	{"IPv4", func(hosts int) e2e.Options { return e2e.Options{Hosts: e2e.Hosts(hosts)} }},
+	{"IPv6", overIPv6},
+}
+
+// overIPv6 gives the hosts IPv6 tunnel addresses.
+func overIPv6(n int) e2e.Options {
+	hosts := e2e.Hosts(n)
+	for i := range hosts {
+		hosts[i].EncapIP = fmt.Sprintf("fd99::%d", i+1)
+	}
+	return e2e.Options{Hosts: hosts, Weftd: []string{"--underlay-ip=6"}}
+}
+
 // header is what a tunnel puts between the outer IP header and the frame.
 type header struct {
 	network string // as Go's net package names it
@@ -33,8 +51,13 @@ type header struct {
 var headers = map[string]header{
 	// RFC 7348, section 5: flags with the I bit, the VNI in the upper 24 bits of the second word.
 	"vxlan": {"udp", 4789, func(id uint32, _ uint8) []byte { return words(0x08<<24, id<<8) }},
-	// RFC 8926, section 3.4: version 0, no options, Ethernet.
-	"geneve": {"udp", 6081, func(id uint32, _ uint8) []byte { return words(0x6558, id<<8) }},
+	// RFC 8926, section 3.4: version 0, Ethernet, and, where there is to be entropy, an option of 4 bytes that we do not know.
+	"geneve": {"udp", 6081, func(id uint32, entropy uint8) []byte {
+		if entropy == 0 {
+			return words(0x6558, id<<8)
+		}
+		return words(2<<24|0x6558, id<<8, 0xffff<<16|uint32(entropy&0x7f)<<8|1, 0x5eed)
+	}},
 	// RFC 2784 and 2890: the K bit, Ethernet, the key.
 	"gre": {"ip:47", 0, func(id uint32, _ uint8) []byte { return words(0x2000<<16|0x6558, id) }},
 	// RFC 7637, section 3.2: the VSID in the upper 24 bits of the key, the FlowID in the lower 8.
@@ -63,11 +86,11 @@ type forged struct {
 func same(id uint32) uint32  { return id }
 func other(id uint32) uint32 { return id + 77 }
 
-// send puts a frame into a tunnel to a host.
-func (f forged) send(c *e2e.Cloud, typ string, id uint32, to *netlab.Host, frame []byte) {
+// send puts a frame into a tunnel to a tunnel address.
+func (f forged) send(c *e2e.Cloud, typ string, id uint32, address string, frame []byte) {
 	c.T.Helper()
 	h := headers[typ]
-	network, address := h.network, to.TunnelIP().String()
+	network := h.network
 	if h.port != 0 {
 		address = net.JoinHostPort(address, fmt.Sprint(h.port))
 	}
@@ -85,7 +108,15 @@ func (f forged) send(c *e2e.Cloud, typ string, id uint32, to *netlab.Host, frame
 // and the others are dropped and counted by what is wrong with them.
 func TestForgedTunnelFrames(t *testing.T) {
 	t.Parallel()
-	c := e2e.New(t, e2e.Options{Hosts: e2e.Hosts(4)})
+	for _, u := range underlays {
+		t.Run(u.name, func(t *testing.T) {
+			t.Parallel()
+			forgedTunnelFrames(e2e.New(t, u.options(4)))
+		})
+	}
+}
+
+func forgedTunnelFrames(c *e2e.Cloud) {
 	for _, k := range tunnels() {
 		red := e2e.Tenant{Project: "red-" + k.typ, Type: k.typ, VMs: 3}
 		blue := e2e.Tenant{Project: "blue-" + k.typ, Type: k.typ, VMs: 2}
@@ -142,14 +173,14 @@ func TestForgedTunnelFramesOfAnOpenNetwork(t *testing.T) {
 // counted as what it is.
 func forgeries(c *e2e.Cloud, typ string, id uint32, all []forged) {
 	c.T.Helper()
-	before, want := drops(c, "h1"), map[string]uint64{}
+	before, want, to := drops(c, "h1"), map[string]uint64{}, c.Get("host/h1").GetStatus().GetHost().GetTunnelIp()
 	var cases []e2e.Case
 	for _, f := range all {
 		if f.counted != "" {
 			want[f.counted]++
 		}
 		cases = append(cases, e2e.Case{Name: f.name, To: f.to, Send: func(nonce []byte) error {
-			f.send(c, typ, id, c.Host("h1"), e2e.Experimental(f.src, f.dst, nonce))
+			f.send(c, typ, id, to, e2e.Experimental(f.src, f.dst, nonce))
 			return nil
 		}})
 	}
@@ -184,11 +215,7 @@ func drops(c *e2e.Cloud, host string) map[string]uint64 {
 // Hosts with IPv6 addresses carry every type of tunnel, and what is between them is what the type says.
 func TestTunnelsOverIPv6(t *testing.T) {
 	t.Parallel()
-	hosts := e2e.Hosts(2)
-	for i := range hosts {
-		hosts[i].EncapIP = fmt.Sprintf("fd99::%d", i+1)
-	}
-	c := e2e.New(t, e2e.Options{Hosts: hosts, Weftd: []string{"--underlay-ip=6"}})
+	c := e2e.New(t, overIPv6(2))
 	for _, k := range tunnels() {
 		red := k.tenants()[0]
 		red.VMs = 2
@@ -266,17 +293,12 @@ func TestVXLANPort(t *testing.T) {
 // underlay between them is cut, and up again when it is mended. Hosts that share none do not.
 func TestTunnelsAreWatched(t *testing.T) {
 	t.Parallel()
-	for _, underlay := range []string{"IPv4", "IPv6"} {
-		t.Run(underlay, func(t *testing.T) {
+	for _, u := range underlays {
+		t.Run(u.name, func(t *testing.T) {
 			t.Parallel()
-			hosts, flags := e2e.Hosts(3), []string{"--tunnel-bfd-interval=200ms"}
-			if underlay == "IPv6" {
-				flags = append(flags, "--underlay-ip=6")
-				for i := range hosts {
-					hosts[i].EncapIP = fmt.Sprintf("fd99::%d", i+1)
-				}
-			}
-			c := e2e.New(t, e2e.Options{Hosts: hosts, Weftd: flags})
+			o := u.options(3)
+			o.Weftd = append(o.Weftd, "--tunnel-bfd-interval=200ms")
+			c := e2e.New(t, o)
 			// One session for each pair of hosts, however many networks of whatever types they share.
 			members := map[string][]*netlab.Endpoint{}
 			for _, k := range tunnels() {
