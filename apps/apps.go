@@ -9,6 +9,7 @@ import (
 	"github.com/weft-sdn/weft/apps/l2"
 	"github.com/weft-sdn/weft/apps/portsecurity"
 	"github.com/weft-sdn/weft/apps/route"
+	"github.com/weft-sdn/weft/apps/segment"
 	"github.com/weft-sdn/weft/apps/tunnel"
 	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/intent"
@@ -29,6 +30,7 @@ func All(t *intent.Tables, cfg Config) []compile.App {
 		portsecurity.New(t),       // 4
 		tunnel.New(t, cfg.Tunnel), // 5
 		l2.New(t),                 // 6
+		segment.New(t),            // 7
 		dhcp.New(t),               // 13
 		route.New(t),              // 14
 	}

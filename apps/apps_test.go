@@ -95,6 +95,18 @@ func apply(t *intent.Tables, e edit) {
 		t.HostFacts.Put(fact)
 	case "no host":
 		t.HostFacts.Delete(hostName(e.Host))
+	case "segments":
+		// what was there before goes: a network's segments are replaced as a whole
+		for _, s := range segmentsOf(e.Net, 3) {
+			t.Segments.Delete(s.Key)
+		}
+		for _, s := range segmentsOf(e.Net, e.Alt) {
+			t.Segments.Put(s)
+		}
+	case "mapping":
+		t.Mappings.Put(intent.Mapping{Key: mapping(e), Bridge: fmt.Sprintf("br-%d", e.Port)})
+	case "no mapping":
+		t.Mappings.Delete(mapping(e))
 	case "plug":
 		id := "red/" + portKey(e.Port).Name
 		if e.Flag {
@@ -136,6 +148,26 @@ func subnet(e edit) intent.Subnet {
 	return s
 }
 
+// segmentsOf are as many segments of a network, of types that differ from network to network; of none it is local.
+func segmentsOf(net, count int) []intent.Segment {
+	all := []intent.Segment{
+		{Type: []string{"vlan", "flat", "qinq"}[net%3], Physical: "physnet0", ID: []uint32{100, 0, 200}[net%3], Inner: []uint32{0, 0, 7}[net%3]},
+		{Type: types[net%4], ID: uint32(6001 + net)},
+		{Type: "vlan", Physical: "physnet1", ID: uint32(300 + net)},
+	}
+	if count == 0 {
+		all, count = []intent.Segment{{Type: "local"}}, 1
+	}
+	for i := range all {
+		all[i].Key = intent.SegmentKey{Network: netKey(net), Index: i}
+	}
+	return all[:count]
+}
+
+func mapping(e edit) intent.MappingKey {
+	return intent.MappingKey{Host: hostName(e.Host), Physical: fmt.Sprintf("physnet%d", e.Alt%2)}
+}
+
 var routerKey = intent.Key{Kind: intent.KindRouter, Project: "red", Name: "r1"}
 
 // routerInterfaces are those of a network: its IPv4 and IPv6 subnets.
@@ -163,7 +195,7 @@ func route(e edit) intent.Route {
 
 func drawEdit(t *rapid.T) edit {
 	return edit{
-		Op: rapid.SampledFrom([]string{"network", "port", "host", "plug", "plug", "port", "host", "network", "no network", "no port", "no host", "unplug",
+		Op: rapid.SampledFrom([]string{"segments", "segments", "mapping", "mapping", "no mapping", "network", "port", "host", "plug", "plug", "port", "host", "network", "no network", "no port", "no host", "unplug",
 			"router", "router", "no router", "interface", "interface", "no interface", "route", "no route", "subnet", "no subnet"}).Draw(t, "op"),
 		Net:  rapid.IntRange(0, 3).Draw(t, "net"),
 		Port: rapid.IntRange(0, 4).Draw(t, "port"),

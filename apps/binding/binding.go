@@ -5,6 +5,7 @@ package binding
 import (
 	"net/netip"
 
+	"github.com/weft-sdn/weft/apps/carry"
 	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/intent"
 	"github.com/weft-sdn/weft/controller/table"
@@ -19,7 +20,6 @@ func New(t *intent.Tables) compile.App {
 		compile.ForEach("host", t.HostFacts, a.host),
 		compile.ForEach("bind", t.Ports, a.bind),
 		compile.About("site", t.Bindings, intent.Key.String, a.site),
-		compile.About("carry", t.Sites, siteNetwork, a.carry),
 	}}
 }
 
@@ -96,18 +96,13 @@ func (a app) newest(r *table.Reader, p intent.Port) (best intent.Interface, foun
 	return best, found
 }
 
-// site derives on which hosts a network is, and which shards of its ports are there.
-func (a app) site(_ *table.Reader, b intent.Binding, out *compile.Out) {
+// site derives on which hosts a network is, and which shards of its ports are there; of a network that stays on one host,
+// also since when a port has been there.
+func (a app) site(r *table.Reader, b intent.Binding, out *compile.Out) {
 	compile.Emit(out, a.Sites, b.Site())
 	compile.Emit(out, a.Shards, b.Shard())
-}
-
-// carry derives which tunnel technologies a host needs.
-func (a app) carry(r *table.Reader, s intent.Site, out *compile.Out) {
-	for segment := range a.SegmentsOf.List(r, s.Network) {
-		compile.Emit(out, a.Carried, intent.Carried{Host: s.Host, Type: segment.Type})
+	if s, ok := a.Segments.Get(r, intent.SegmentKey{Network: b.Network}); ok && s.Type == carry.Local.Type() {
+		i, _ := a.Interfaces.Get(r, intent.InterfaceKey{Host: b.Host, Name: b.Interface})
+		compile.Emit(out, a.Holds, intent.Held{Network: b.Network, Seq: i.Seq, Host: b.Host})
 	}
 }
-
-// siteNetwork says that what is noted of a site is said of its network.
-func siteNetwork(s intent.Site) string { return s.Network.String() }

@@ -34,6 +34,14 @@ type Carrier interface {
 	Arrive(s Segment) (flow.Match, flow.Actions)
 }
 
+// Nested is a Carrier with segments whose frames are told apart in two steps, as their tags are.
+type Nested interface {
+	Carrier
+	// Outer returns what matches the frames of a segment in table Classify, together with those of others, and what undoes
+	// that much of the encapsulation; false for a segment that needs one step only. Arrive is then for table ClassifyInner.
+	Outer(s Segment) (flow.Match, flow.Actions, bool)
+}
+
 // Segment is what a carrier needs to know of a network's segment on one host.
 type Segment struct {
 	ID, Inner   uint32 // on the wire, as in intent.Segment
@@ -43,7 +51,7 @@ type Segment struct {
 
 // Remote is what a carrier needs to know of where a frame goes. Wires need nothing.
 type Remote struct {
-	IP   netip.Addr // Tunnels: the host's tunnel address
+	IP   netip.Addr // Tunnels: the host's tunnel address; zero: one that is set already
 	Path Path       // Paths: how to get there
 }
 
@@ -56,7 +64,7 @@ type Path struct {
 }
 
 // All lists every way of carrying.
-var All = []Carrier{VXLAN, Geneve, GRE, NVGRE}
+var All = []Carrier{Local, Flat, VLAN, QinQ, VXLAN, Geneve, GRE, NVGRE}
 
 // Of finds what carries segments of a type.
 func Of(segmentType string) (Carrier, error) {

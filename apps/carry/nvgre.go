@@ -21,11 +21,11 @@ var flowID = flow.Part(flow.TunID, 0, flowIDBits)
 // Leave implements Carrier. The hash is symmetric, so that both directions of a connection have one FlowID; it is the
 // one of those that looks at the ports of UDP, too.
 func (n nvgre) Leave(s Segment, to Remote) flow.Actions {
-	return flow.Actions{
+	key := flow.Actions{
 		flow.SetField(flow.U64(flow.TunID, uint64(s.ID)<<flowIDBits)),
 		flow.Multipath(flow.MultipathSpec{Fields: flow.HashSymmetricL3L4UDP, Algorithm: flow.HashThreshold, Links: 1 << flowIDBits}, flowID),
-		setRemote(to.IP), flow.Output(n.OFPort),
 	}
+	return append(setRemote(key, to), flow.Output(n.OFPort))
 }
 
 // Arrive implements Carrier: any FlowID will do (RFC 7637, section 3.2).

@@ -35,7 +35,7 @@ func (t Tunnel) Device() Tunnel { return t }
 
 // Leave implements Carrier: the id is the tunnel's key.
 func (t Tunnel) Leave(s Segment, to Remote) flow.Actions {
-	return flow.Actions{flow.SetField(flow.U64(flow.TunID, uint64(s.ID))), setRemote(to.IP), flow.Output(t.OFPort)}
+	return append(setRemote(flow.Actions{flow.SetField(flow.U64(flow.TunID, uint64(s.ID)))}, to), flow.Output(t.OFPort))
 }
 
 // Arrive implements Carrier.
@@ -44,11 +44,14 @@ func (t Tunnel) Arrive(s Segment) (flow.Match, flow.Actions) {
 }
 
 // setRemote sends a frame to a host.
-func setRemote(ip netip.Addr) flow.Action {
-	if ip.Is6() {
-		return flow.SetField(flow.IP(flow.TunIPv6Dst, ip))
+func setRemote(do flow.Actions, to Remote) flow.Actions {
+	switch {
+	case !to.IP.IsValid():
+		return do
+	case to.IP.Is6():
+		return append(do, flow.SetField(flow.IP(flow.TunIPv6Dst, to.IP)))
 	}
-	return flow.SetField(flow.IP(flow.TunDst, ip))
+	return append(do, flow.SetField(flow.IP(flow.TunDst, to.IP)))
 }
 
 // From matches frames that a host sent.

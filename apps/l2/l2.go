@@ -13,6 +13,16 @@ import (
 
 type app struct{ *intent.Tables }
 
+// Priorities. Frames with a tag are matched before a transparent network takes every frame of a wire.
+const (
+	prioTagged, prioWhole = 100, 90  // classify
+	prioGroup             = 120      // wire_origin: a group address is nobody's
+	prioPort              = 100      // wire_origin, l2: a port's address
+	prioAway              = 90       // l2: a port's address, from where the port itself is
+	prioAnybody           = 10       // wire_origin, l2: an address that is no port's
+	prioLearned, prioBack = 100, 110 // unknown: a way that was learned, but not the one that the frame came by
+)
+
 // New returns the app.
 func New(t *intent.Tables) compile.App {
 	a := app{t}
@@ -35,6 +45,7 @@ func (a app) base(_ *table.Reader, h intent.Host, out *compile.Out) {
 	if !h.Up {
 		return
 	}
+	out.Flow(h.Name, pipeline.WireOrigin, prioGroup, flow.Match{flow.MACMasked(flow.EthSrc, multicast, multicast)}, pipeline.Drop(pipeline.ForeignMAC))
 	out.Flow(h.Name, pipeline.L2, 50, flow.Match{flow.MACMasked(flow.EthDst, multicast, multicast)}, flow.Actions{flow.Goto(pipeline.Flood)})
 }
 
@@ -52,103 +63,44 @@ func (a app) attach(r *table.Reader, b intent.Binding, out *compile.Out) {
 		out.Pending("%s does not exist", b.Network)
 		return
 	}
+	if !a.here(r, b, out) {
+		return
+	}
 	next := uint8(pipeline.Resolve)
 	if p.Secure {
 		next = pipeline.PortSecurity
 	}
-	out.Flow(b.Host, pipeline.Classify, 100,
-		flow.Match{flow.U32(flow.InPort, b.OFPort), flow.U32(flow.VLANVID, 0)},
+	match := flow.Match{flow.U32(flow.InPort, b.OFPort)}
+	if !n.Transparent {
+		match = append(match, flow.U32(flow.VLANVID, 0))
+	}
+	out.Flow(b.Host, pipeline.Classify, prioTagged, match,
 		flow.Actions{pipeline.Net.Set(uint64(n.Tag)), flow.Goto(next)})
 }
 
-// forward tells every host with a port on the network where p is.
-func (a app) forward(r *table.Reader, p intent.Port, out *compile.Out) {
-	b, ok := a.Bindings.Get(r, p.Key)
-	if !ok {
-		return // the binding app says why
+// here tells whether frames of a port may enter its network on its host, and says what keeps the network from being carried
+// there. Only a network of one host stops at that: others work among the ports of the host.
+func (a app) here(r *table.Reader, b intent.Binding, out *compile.Out) bool {
+	if len(a.AttachmentsAt.List(r, b.Site())) > 0 {
+		return true
 	}
-	n, ok := a.Networks.Get(r, p.Network)
-	if !ok {
-		return
-	}
-	for _, host := range a.ReachOf.List(r, p.Network) { // distinct hosts, not ports
-		if host == b.Host {
-			out.Flow(host, pipeline.L2, 100,
-				flow.Match{pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthDst, p.MAC)},
-				flow.Actions{pipeline.OutPort.Set(uint64(b.OFPort)), flow.Goto(pipeline.Deliver)})
-			continue
-		}
-		leave, ok := a.leave(r, n, b.Host, out)
-		if !ok {
-			continue
-		}
-		out.Flow(host, pipeline.L2, 100,
-			flow.Match{pipeline.Net.Is(uint64(n.Tag)), pipeline.FromTunnel.Is(0), flow.MAC(flow.EthDst, p.MAC)}, leave)
-	}
-}
-
-// leave returns what sends a frame of n to a host.
-func (a app) leave(r *table.Reader, n intent.Network, host string, out *compile.Out) (flow.Actions, bool) {
-	s, ok := a.Segments.Get(r, intent.SegmentKey{Network: n.Key})
-	if !ok {
-		return nil, false
-	}
-	by, err := carry.Of(s.Type)
-	if err != nil {
-		out.Failed("%v", err)
-		return nil, false
-	}
-	h, ok := a.Hosts.Get(r, host)
-	if !ok || !h.TunnelIP.IsValid() {
-		out.Pending("host %q has no tunnel address", host)
-		return nil, false
-	}
-	return by.Leave(carry.Segment{ID: s.ID}, carry.Remote{IP: h.TunnelIP}), true
-}
-
-// receive accepts the frames of a network that other hosts send, on the hosts that have it. Those that come by tunnels are
-// apps/tunnel's.
-func (a app) receive(r *table.Reader, s intent.Site, out *compile.Out) {
-	n, ok := a.Networks.Get(r, s.Network)
-	if !ok {
-		return
-	}
-	for segment := range a.SegmentsOf.List(r, s.Network) {
-		by, err := carry.Of(segment.Type)
-		if err != nil || by.Family() == carry.Tunnels {
-			continue // forward says so
-		}
-		match, undo := by.Arrive(carry.Segment{ID: segment.ID})
-		out.Flow(s.Host, pipeline.Classify, 100, match,
-			append(undo, pipeline.Net.Set(uint64(n.Tag)), pipeline.FromTunnel.Set(1), flow.Goto(pipeline.L2)))
-	}
-}
-
-// flood copies group-addressed frames to the network's other hosts and to its ports on this one.
-func (a app) flood(r *table.Reader, s intent.Site, out *compile.Out) {
-	n, ok := a.Networks.Get(r, s.Network)
-	if !ok {
-		return
-	}
-	var local, remote flow.Actions
-	for _, shard := range a.ShardsAt.List(r, s) {
-		local = append(local, pipeline.Shard.Set(uint64(shard)), flow.Resubmit(pipeline.FloodLocal))
-	}
-	for _, host := range a.SitesOf.List(r, s.Network) {
-		if host == s.Host {
-			continue
-		}
-		if leave, ok := a.leave(r, n, host, out); ok {
-			remote = append(remote, leave...)
+	for s := range a.SegmentsOf.List(r, b.Network) {
+		by, err := carry.Of(s.Type)
+		switch {
+		case err != nil:
+			out.Failed("%v", err)
+		case by.Family() == carry.Nowhere:
+			if holders := a.HoldersOf.List(r, b.Network); len(holders) > 0 && holders[0].Host != b.Host {
+				out.Pending("%s is local to host %q and the port is on host %q", b.Network, holders[0].Host, b.Host)
+				return false
+			}
+		case by.Family() != carry.Tunnels:
+			out.Pending("host %q has no bridge for physical network %q (weft-bridge-mappings)", b.Host, s.Physical)
+		case len(a.SitesOf.List(r, b.Network)) > 1:
+			out.Pending("host %q has no tunnel address", b.Host)
 		}
 	}
-	net := pipeline.Net.Is(uint64(n.Tag))
-	out.Flow(s.Host, pipeline.Flood, 100, flow.Match{net, pipeline.FromTunnel.Is(1)}, local)
-	out.Flow(s.Host, pipeline.Flood, 100, flow.Match{net, pipeline.FromTunnel.Is(0)}, append(remote, local...))
-	if a.Open.Has(r, s.Network, true) {
-		// Some port may send from addresses that only it knows: frames to those must be able to find it.
-		out.Flow(s.Host, pipeline.L2, 10, flow.Match{net}, flow.Actions{flow.Goto(pipeline.Flood)})
-	}
+	return true
 }
 
 // shard copies a frame to the ports of one shard. Ports are dealt to shards by OpenFlow port number, so that one port's

@@ -8,10 +8,13 @@ var (
 	Net = flow.Sub{ID: flow.Reg0, Off: 0, Len: 32}
 	// OutPort is the OpenFlow port of this host to which Deliver hands the frame.
 	OutPort = flow.Sub{ID: flow.Reg1, Off: 0, Len: 32}
-	// FromTunnel is 1 for a frame that another host sent. Such a frame is never sent to a third one (split horizon).
-	FromTunnel = flow.Sub{ID: flow.Reg2, Off: 0, Len: 1}
+	// Via is the way that the frame came by: 0 from a port of this host, else 1 + the index of the network's segment. A frame
+	// is never sent back by the segment that it came by (split horizon).
+	Via = flow.Sub{ID: flow.Reg2, Off: 0, Len: 8}
 	// Reason is why the frame is dropped: the number of a Reason, for Dropped.
 	Reason = flow.Sub{ID: flow.Reg2, Off: 8, Len: 8}
+	// Toward is the way to the frame's destination as table learned knows it: 0 unknown, else 1 + the segment's index.
+	Toward = flow.Sub{ID: flow.Reg2, Off: 16, Len: 8}
 	// Shard is the part of a network's local ports to which FloodLocal copies the frame (see apps/l2).
 	Shard = flow.Sub{ID: flow.Reg3, Off: 0, Len: 32}
 	// Router is the tag of the router that the frame is at (RouterStatus.tag); RouterIn sets it.
@@ -20,9 +23,14 @@ var (
 	NextHop4 = flow.Sub{ID: flow.Reg6, Off: 0, Len: 32}
 	// NextHop6 is the same for IPv6: registers 8 to 11.
 	NextHop6 = flow.Sub{ID: flow.XXReg2, Off: 0, Len: 128}
+	// OuterTag is the outer VLAN id of a frame that had two.
+	OuterTag = flow.Sub{ID: flow.Reg12, Off: 0, Len: 12}
 	// Slot is the hash of a flow over the next hops of a route.
 	Slot = flow.Sub{ID: flow.Reg7, Off: 0, Len: 32}
 )
+
+// ViaSegment is Via for frames of a segment.
+func ViaSegment(index int) uint64 { return uint64(1 + index) }
 
 // Register is a row of the register map.
 type Register struct {
@@ -35,11 +43,13 @@ type Register struct {
 var Registers = []Register{
 	{"net", Net, "tag of the frame's network"},
 	{"outport", OutPort, "OpenFlow port to deliver to"},
-	{"fromtunnel", FromTunnel, "1: another host sent the frame; it is not sent to a third one"},
+	{"via", Via, "0: a port of this host sent the frame; else 1 + the segment that it came by and is not sent back by"},
+	{"toward", Toward, "1 + the segment by which the destination was learned"},
 	{"router", Router, "tag of the router that the frame is at"},
 	{"nexthop4", NextHop4, "IPv4 address of the next hop"},
 	{"nexthop6", NextHop6, "IPv6 address of the next hop"},
 	{"slot", Slot, "hash of the flow over the next hops of its route"},
+	{"outertag", OuterTag, "outer VLAN id of a frame that had two"},
 	{"reason", Reason, "why the frame is dropped"},
 	{"shard", Shard, "which of the network's local ports a copy is for"},
 }

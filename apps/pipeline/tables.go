@@ -10,7 +10,9 @@ import (
 // their places between these.
 const (
 	Classify       = 0
+	ClassifyInner  = 1
 	TunnelOrigin   = 2
+	WireOrigin     = 4
 	PortSecurity   = 10
 	PortSecurityND = 12
 	Resolve        = 20
@@ -21,6 +23,8 @@ const (
 	RouteHop       = 30
 	Neighbour      = 32
 	L2             = 40
+	Learned        = 42
+	Unknown        = 43
 	Flood          = 44
 	FloodLocal     = 46
 	Deliver        = 60
@@ -56,17 +60,33 @@ var Tables = []Table{
 		ID: Classify, Name: "classify",
 		Doc:   "Tells from the port, and from a tunnel's id and sender, to which network a frame belongs. What comes in by a port that no binding explains is dropped.",
 		Match: fields(flow.InPort, flow.VLANVID, tunFields),
-		Set:   fields(flow.Reg0, flow.Reg2),
-		Next:  []uint8{TunnelOrigin, PortSecurity, Resolve, L2, Dropped},
+		Set:   fields(flow.Reg0, flow.Reg2, flow.Reg12),
+		Next:  []uint8{ClassifyInner, TunnelOrigin, WireOrigin, PortSecurity, Resolve, L2, Dropped},
 		Apps:  []string{"l2", "tunnel"},
+	},
+	{
+		ID: ClassifyInner, Name: "classify_inner",
+		Doc:   "Tells from the inner tag to which network a frame with two tags belongs.",
+		Match: fields(flow.InPort, flow.VLANVID, flow.Reg12),
+		Set:   fields(flow.Reg0, flow.Reg2),
+		Next:  []uint8{WireOrigin},
+		Apps:  []string{"l2"},
 	},
 	{
 		ID: TunnelOrigin, Name: "tunnel_origin",
 		Doc:   "Lets frames in from the hosts that may send them: a port's address comes from the host where the port is, and from nowhere else.",
-		Match: fields(flow.Reg0, flow.EthSrc, tunFields),
+		Match: fields(flow.Reg0, flow.Reg2, flow.EthSrc, tunFields),
 		Set:   fields(flow.Reg2),
 		Next:  []uint8{L2, Dropped},
 		Apps:  []string{"tunnel"},
+	},
+	{
+		ID: WireOrigin, Name: "wire_origin",
+		Doc:   "Lets frames in from physical networks, but for those with the address of a port that is not reached that way, and remembers the addresses that are no port's.",
+		Match: fields(flow.Reg0, flow.Reg2, flow.EthSrc, flow.VLANVID),
+		Set:   fields(flow.Reg2),
+		Next:  []uint8{L2, Dropped},
+		Apps:  []string{"l2"},
 	},
 	{
 		ID: PortSecurity, Name: "port_security",
@@ -143,17 +163,32 @@ var Tables = []Table{
 	},
 	{
 		ID: L2, Name: "l2",
-		Doc:   "Decides where a frame goes: known unicast to the one port that has the address, broadcast and multicast to flood. Unknown unicast is dropped, unless the network has ports without port security.",
+		Doc:   "Decides where a frame goes: known unicast to the one port that has the address, broadcast and multicast to flood. Unknown unicast is dropped, unless the network has physical segments or ports without port security.",
 		Match: fields(flow.Reg0, flow.Reg2, flow.EthDst),
-		Set:   fields(flow.Reg1, flow.TunID, flow.TunDst, flow.TunIPv6Dst),
-		Next:  []uint8{Flood, Deliver},
+		Set:   fields(flow.Reg1, flow.TunID, flow.TunDst, flow.TunIPv6Dst, flow.VLANVID),
+		Next:  []uint8{Learned, Unknown, Flood, Deliver},
+		Apps:  []string{"l2"},
+	},
+	{
+		ID: Learned, Name: "learned",
+		Doc:   "Knows the way to addresses that are no port's. Its flows are the switch's own: wire_origin and tunnel_origin learn them, and they age.",
+		Match: fields(flow.Reg0, flow.EthDst),
+		Set:   fields(flow.Reg2, flow.TunDst, flow.TunIPv6Dst),
+		Apps:  []string{"l2"},
+	},
+	{
+		ID: Unknown, Name: "unknown",
+		Doc:   "Sends unicast to addresses that are no port's: where learned says, or else to every place that may have them.",
+		Match: fields(flow.Reg0, flow.Reg2),
+		Set:   fields(flow.TunID, flow.TunDst, flow.TunIPv6Dst, flow.VLANVID),
+		Next:  []uint8{Flood},
 		Apps:  []string{"l2"},
 	},
 	{
 		ID: Flood, Name: "flood",
 		Doc:   "Copies a frame once to each remote host that has the network, and to the network's local ports by shards.",
 		Match: fields(flow.Reg0, flow.Reg2),
-		Set:   fields(flow.Reg3, flow.TunID, flow.TunDst, flow.TunIPv6Dst),
+		Set:   fields(flow.Reg3, flow.TunID, flow.TunDst, flow.TunIPv6Dst, flow.VLANVID),
 		Next:  []uint8{FloodLocal},
 		Apps:  []string{"l2"},
 	},

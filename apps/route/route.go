@@ -24,7 +24,6 @@ func New(t *intent.Tables) compile.App {
 		compile.About("reach", t.Sites, siteNetwork, a.reach),
 		compile.About("active", t.RouterInterfaces, interfaceRouter, a.active),
 		compile.About("join", t.RouterInterfaces, interfaceRouter, a.join),
-		compile.About("carry", t.Reaches, reachNetwork, a.carry),
 		compile.ForEach("base", t.Hosts, a.base),
 		compile.About("enter", t.RouterInterfaces, interfaceRouter, a.enter),
 		compile.About("answer", t.RouterInterfaces, interfaceRouter, a.answer),
@@ -37,7 +36,6 @@ func New(t *intent.Tables) compile.App {
 
 // Sites, interfaces and routes are no resources of their own: what is said of them is said of what they belong to.
 func siteNetwork(s intent.Site) string            { return s.Network.String() }
-func reachNetwork(x intent.Reach) string          { return x.Network.String() }
 func interfaceRouter(k intent.InterfaceOf) string { return k.Router.String() }
 func routeRouter(k intent.RouteKey) string        { return k.Router.String() }
 
@@ -66,12 +64,5 @@ func (a app) join(r *table.Reader, i intent.RouterInterface, out *compile.Out) {
 	for _, host := range a.ActiveOn.List(r, i.Key.Router) {
 		compile.Emit(out, a.Reaches, intent.Reach{Network: i.Network, Host: host})
 		compile.Emit(out, a.Routed, intent.Routed{Network: i.Network, Host: host})
-	}
-}
-
-// carry derives that a host needs what carries the networks that its routers send to.
-func (a app) carry(r *table.Reader, x intent.Reach, out *compile.Out) {
-	for s := range a.SegmentsOf.List(r, x.Network) {
-		compile.Emit(out, a.Carried, intent.Carried{Host: x.Host, Type: s.Type})
 	}
 }

@@ -50,17 +50,20 @@ func (a app) arrive(r *table.Reader, s intent.Site, out *compile.Out) {
 		return
 	}
 	net := pipeline.Net.Is(uint64(n.Tag))
-	senders, tunnelled := a.senders(r, s, out), false
-	for segment := range a.SegmentsOf.List(r, s.Network) {
+	segments := slices.Collect(a.SegmentsOf.List(r, s.Network))
+	at, tunnelled := a.AttachmentsAt.List(r, s), false
+	for _, segment := range segments {
 		by, err := carry.Of(segment.Type)
-		if err != nil || by.Family() != carry.Tunnels {
+		if err != nil || by.Family() != carry.Tunnels || !slices.Contains(at, segment.Key.Index) {
 			continue
 		}
 		tunnelled = true
 		match, undo := by.Arrive(carry.Segment{ID: segment.ID, Inner: segment.Inner, Transparent: n.Transparent})
 		out.Flow(s.Host, pipeline.Classify, 90, match, pipeline.Drop(pipeline.UnknownSender))
-		known := slices.Concat(undo, flow.Actions{pipeline.Net.Set(uint64(n.Tag)), pipeline.FromTunnel.Set(1), flow.Goto(pipeline.TunnelOrigin)})
-		for _, ip := range senders {
+		known := slices.Concat(undo, flow.Actions{
+			pipeline.Net.Set(uint64(n.Tag)), pipeline.Via.Set(pipeline.ViaSegment(segment.Key.Index)), flow.Goto(pipeline.TunnelOrigin),
+		})
+		for _, ip := range a.senders(r, s, segment, out) {
 			out.Flow(s.Host, pipeline.Classify, 100, append(match[:len(match):len(match)], carry.From(ip)), known)
 		}
 	}
@@ -69,17 +72,65 @@ func (a app) arrive(r *table.Reader, s intent.Site, out *compile.Out) {
 	}
 	out.Flow(s.Host, pipeline.TunnelOrigin, prioNobody, flow.Match{net}, pipeline.Drop(pipeline.ForeignMAC))
 	for _, host := range a.LooseOn.List(r, s.Network) {
-		if h, ok := a.Hosts.Get(r, host); ok && host != s.Host && h.TunnelIP.IsValid() {
-			out.Flow(s.Host, pipeline.TunnelOrigin, prioAnybody, flow.Match{net, carry.From(h.TunnelIP)}, flow.Actions{flow.Goto(pipeline.L2)})
+		if host != s.Host {
+			a.anybody(r, n, s.Host, host, segments, out)
 		}
 	}
 }
 
-// senders returns the tunnel addresses of the other hosts where frames of a network start.
-func (a app) senders(r *table.Reader, s intent.Site, out *compile.Out) []netip.Addr {
+// anybody lets in frames with any address that is no port's, from a host that may have such or from one that such come through.
+func (a app) anybody(r *table.Reader, n intent.Network, at, from string, segments []intent.Segment, out *compile.Out) {
+	hop, ip, ok := a.sender(r, n.Key, at, from, len(segments))
+	if !ok {
+		return
+	}
+	match := flow.Match{pipeline.Net.Is(uint64(n.Tag)), carry.From(ip)}
+	do := flow.Actions{flow.Goto(pipeline.L2)}
+	if len(segments) > 1 {
+		via, src, dst := pipeline.ViaSegment(hop.Segment), flow.TunSrc, flow.TunDst
+		if ip.Is6() {
+			src, dst = flow.TunIPv6Src, flow.TunIPv6Dst
+		}
+		match = append(match, pipeline.Via.Is(via))
+		part := a.AttachmentsAt.List(r, intent.Site{Network: n.Key, Host: at})
+		if pipeline.Learns(has(segments, nil, carry.Wires), len(part), has(segments, part, carry.Wires)) {
+			do = flow.Actions{pipeline.LearnTunnel(n.Tag, via, src, dst), flow.Goto(pipeline.L2)}
+		}
+	}
+	out.Flow(at, pipeline.TunnelOrigin, prioAnybody, match, do)
+}
+
+// has tells whether one of some segments (nil: of all) is of a family.
+func has(segments []intent.Segment, some []int, family carry.Family) bool {
+	return slices.ContainsFunc(segments, func(s intent.Segment) bool {
+		by, err := carry.Of(s.Type)
+		return err == nil && by.Family() == family && (some == nil || slices.Contains(some, s.Key.Index))
+	})
+}
+
+// sender returns by which segment frames that start on a host come to another, and the address of the tunnel that they come
+// from; false when they come by none. Within one segment that is the host's own.
+func (a app) sender(r *table.Reader, network intent.Key, at, from string, segments int) (intent.Hop, netip.Addr, bool) {
+	hop := intent.Hop{Host: from}
+	if segments > 1 {
+		ok := false
+		if hop, ok = a.Way(r, network, at, from); !ok {
+			return hop, netip.Addr{}, false
+		}
+		s, _ := a.Segments.Get(r, intent.SegmentKey{Network: network, Index: hop.Segment})
+		if !has([]intent.Segment{s}, nil, carry.Tunnels) {
+			return hop, netip.Addr{}, false
+		}
+	}
+	h, ok := a.Hosts.Get(r, hop.Host)
+	return hop, h.TunnelIP, ok && h.TunnelIP.IsValid()
+}
+
+// senders returns the tunnel addresses of the other hosts that take part in a segment.
+func (a app) senders(r *table.Reader, s intent.Site, segment intent.Segment, out *compile.Out) []netip.Addr {
 	own, _ := a.Hosts.Get(r, s.Host)
 	var ips []netip.Addr
-	for _, host := range a.ReachOf.List(r, s.Network) {
+	for _, host := range a.AttachedHosts.List(r, segment.Key) {
 		h, ok := a.Hosts.Get(r, host)
 		switch {
 		case !ok || host == s.Host || !h.TunnelIP.IsValid():
@@ -102,16 +153,17 @@ func (a app) origin(r *table.Reader, p intent.Port, out *compile.Out) {
 	if !ok || !a.tunnelled(r, p.Network) {
 		return
 	}
-	h, ok := a.Hosts.Get(r, b.Host)
-	if !ok {
-		return
-	}
 	net, mac := pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthSrc, p.MAC)
 	// Where frames with any address are let in from some host, those of ports must be told from them.
 	loose := len(a.LooseOn.List(r, p.Network)) > 0
+	segments := a.SegmentsOf.Count(r, p.Network)
+	_, ip, ok := a.sender(r, p.Network, "", b.Host, 1)
 	for _, host := range a.SitesOf.List(r, p.Network) {
-		if host != b.Host && h.TunnelIP.IsValid() {
-			from := flow.Match{net, carry.From(h.TunnelIP)}
+		if segments > 1 {
+			_, ip, ok = a.sender(r, p.Network, host, b.Host, segments)
+		}
+		if ok && host != b.Host {
+			from := flow.Match{net, carry.From(ip)}
 			out.Flow(host, pipeline.TunnelOrigin, prioAtHome, append(from, mac), flow.Actions{flow.Goto(pipeline.L2)})
 			for _, pair := range p.Pairs {
 				if pair.MAC != p.MAC {

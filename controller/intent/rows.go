@@ -137,7 +137,7 @@ type Place struct {
 	OFPort uint32
 }
 
-// Site is a network's presence on a host: at least one of its ports is bound there.
+// Site is a network's presence on a host: at least one of its ports is bound there, or the host bridges its segments.
 type Site struct {
 	Network Key
 	Host    string

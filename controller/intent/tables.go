@@ -30,6 +30,19 @@ type Tables struct {
 	Shards   *table.Table[Shard, Shard]
 	Carried  *table.Table[Carried, Carried]
 
+	// Derived by apps/segment.
+	Attachments *table.Table[Attachment, Attachment]
+	Spans       *table.Table[Key, Span]
+	Holds       *table.Table[Held, Held]
+	Wires       *table.Table[Wired, Wired]
+
+	AttachedHosts *table.Set[SegmentKey, string] // hosts that take part in a segment
+	AttachmentsAt *table.Set[Site, int]          // segments of a network that a host takes part in
+	HoldersOf     *table.Set[Key, Holder]        // hosts with ports of a local network, the first one first
+	Tunnellers    *table.Set[bool, string]       // hosts with a tunnel address that take orders
+	MappedOn      *table.Set[string, string]     // hosts with a bridge for a physical network
+	MappedAt      *table.Set[string, string]     // physical networks for which a host has a bridge
+
 	// Derived by apps/tunnel.
 	LooseSites  *table.Table[LooseSite, LooseSite]
 	Ways        *table.Table[Way, Way]
@@ -100,6 +113,7 @@ func NewTables() *Tables {
 	t.RoutedOn = table.NewSet(t.Routed, "hosts that route to", func(r Routed, add func(Key, string)) { add(r.Network, r.Host) })
 	t.InterfacesOf = table.NewIndex(t.RouterInterfaces, "interfaces of", func(i RouterInterface, add func(Key)) { add(i.Key.Router) })
 	t.RoutesOf = table.NewIndex(t.Routes, "routes of", func(r Route, add func(Key)) { add(r.Key.Router) })
+	t.segments()
 	t.SegmentsOf = table.NewIndex(t.Segments, "segments of", func(s Segment, add func(Key)) { add(s.Key.Network) })
 	t.InterfacesByID = table.NewIndex(t.Interfaces, "interfaces with iface-id", func(i Interface, add func(string)) {
 		if i.IfaceID != "" {
@@ -121,6 +135,33 @@ func NewTables() *Tables {
 		}
 	})
 	return t
+}
+
+// segments makes what apps/segment derives, and what it derives that from.
+func (t *Tables) segments() {
+	t.Attachments = table.New(t.DB, "attachment", func(a Attachment) Attachment { return a })
+	t.Spans = table.New(t.DB, "span", func(s Span) Key { return s.Network })
+	t.Spans.TextFunc(func(network Key) string { return "bridges between segments of " + network.String() })
+	t.Holds = table.New(t.DB, "held", func(h Held) Held { return h })
+	t.Wires = table.New(t.DB, "wired", func(w Wired) Wired { return w })
+	t.AttachedHosts = table.NewSet(t.Attachments, "hosts at", func(a Attachment, add func(SegmentKey, string)) {
+		add(SegmentKey{a.Network, a.Segment}, a.Host)
+	})
+	t.AttachmentsAt = table.NewSet(t.Attachments, "segments of", func(a Attachment, add func(Site, int)) { add(a.Site(), a.Segment) })
+	t.HoldersOf = table.NewSet(t.Holds, "hosts with ports of", func(h Held, add func(Key, Holder)) {
+		add(h.Network, Holder{h.Seq, h.Host})
+	})
+	t.Tunnellers = table.NewSet(t.Hosts, "hosts with tunnels", func(h Host, add func(bool, string)) {
+		if h.Up && !h.Unmanaged && h.TunnelIP.IsValid() {
+			add(true, h.Name)
+		}
+	})
+	t.MappedOn = table.NewSet(t.Mappings, "hosts with a bridge for", func(m Mapping, add func(string, string)) {
+		add(m.Key.Physical, m.Key.Host)
+	})
+	t.MappedAt = table.NewSet(t.Mappings, "physical networks of", func(m Mapping, add func(string, string)) {
+		add(m.Key.Host, m.Key.Physical)
+	})
 }
 
 // open tells whether frames from MAC addresses that the port does not own may come from it.
