@@ -85,6 +85,12 @@ func (s *state) holder(f segmentFacts) (holder Key, taken bool) {
 		holder, taken = s.numbering(space{typ: "nvgre"}).ids[f.id>>flowIDBits]
 	case f.typ == "nvgre":
 		within(s.numbering(space{typ: "gre"}), alloc.Range[alloc.ID]{First: f.id << flowIDBits, Last: (f.id+1)<<flowIDBits - 1})
+	case f.typ == "vlan":
+		// Open vSwitch matches the id of an outer tag and not its type.
+		outer := space{"qinq", f.physical}
+		within(s.numbering(outer), outer.numbers(alloc.Range[alloc.ID]{First: f.id, Last: f.id}))
+	case f.typ == "qinq" && s.numbering(space{"vlan", f.physical}).taken.Has(f.id):
+		holder, taken = s.numbering(space{"vlan", f.physical}).ids[f.id]
 	case f.typ == "qinq" && f.inner == 0:
 		// Frames with the outer tag are all of the network's, whatever is in them.
 		within(n, f.numbers(alloc.Range[alloc.ID]{First: f.id, Last: f.id}))

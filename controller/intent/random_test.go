@@ -138,6 +138,11 @@ func mustBeSound(t *rapid.T, c *Catalog) {
 		}
 		return target
 	}
+	type tag struct {
+		id       uint32
+		physical string
+	}
+	tagged := map[tag]bool{} // by outer tags: whether it is a vlan network's
 	for r := range c.List() {
 		key := KeyOf(r)
 		own(r, "uid %s", r.GetUid())
@@ -146,7 +151,25 @@ func mustBeSound(t *rapid.T, c *Catalog) {
 		}
 		switch s := r.GetStatus(); key.Kind {
 		case KindNetwork:
-			own(r, "%s id %d", s.GetNetwork().GetType(), s.GetNetwork().GetSegmentationId())
+			for _, g := range s.GetNetwork().GetSegments() {
+				switch g.GetType() {
+				case "local":
+				case "qinq": // several networks may share an outer tag, with each other and with no other type
+					vlan, taken := tagged[tag{g.GetSegmentationId(), g.GetPhysicalNetwork()}]
+					if taken && vlan {
+						t.Fatalf("%s has the tag of a vlan network", key)
+					}
+					tagged[tag{g.GetSegmentationId(), g.GetPhysicalNetwork()}] = false
+					own(r, "tags %d, %d on %s", g.GetSegmentationId(), g.GetInnerVlanId(), g.GetPhysicalNetwork())
+				case "vlan":
+					if _, taken := tagged[tag{g.GetSegmentationId(), g.GetPhysicalNetwork()}]; taken {
+						t.Fatalf("%s has a tag that is taken", key)
+					}
+					tagged[tag{g.GetSegmentationId(), g.GetPhysicalNetwork()}] = true
+				default:
+					own(r, "%s id %d on %s", g.GetType(), g.GetSegmentationId(), g.GetPhysicalNetwork())
+				}
+			}
 			own(r, "tag %d", s.GetNetwork().GetTag())
 		case KindSubnet:
 			refers(r, Reference(KindNetwork, key.Project, r.GetSubnetSpec().GetNetwork()))
