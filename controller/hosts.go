@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -25,6 +26,7 @@ import (
 const (
 	encapIPKey      = "weft-encap-ip"
 	datapathTypeKey = "weft-datapath-type"
+	mappingsKey     = "weft-bridge-mappings"
 )
 
 // registrar puts a host that connects for the first time into the store.
@@ -256,10 +258,31 @@ func (h *hosts) desired(s *ovsdb.Session, ports []compile.OVSPort, unwanted ovsd
 			"disable-in-band": "true",
 		},
 	}
+	return desiredPorts(bridge, ports, s.Snapshot(), unwanted)
+}
+
+// desiredPorts adds ports to their bridges: the integration bridge, and those that are the operator's, where they exist.
+func desiredPorts(own ovsdb.DesiredBridge, ports []compile.OVSPort, state *ovsdb.State, unwanted ovsdb.Unwanted) ovsdb.Desired {
+	d := ovsdb.Desired{Bridges: []ovsdb.DesiredBridge{own}, Unwanted: unwanted}
+	tags := 1 // as Open vSwitch's own default
 	for _, p := range ports {
-		bridge.Ports = append(bridge.Ports, ovsdb.DesiredPort{Name: p.Name, Type: p.Type, Options: parseOptions(p.Options), BFD: parseOptions(p.BFD), OFPortRequest: int32(p.OFPort)})
+		tags = max(tags, p.Tags)
+		i := slices.IndexFunc(d.Bridges, func(b ovsdb.DesiredBridge) bool { return b.Name == p.Bridge })
+		if _, exists := bridgeOf(state, p.Bridge); i < 0 && !exists {
+			continue // the host's status says so
+		}
+		if i < 0 {
+			i = len(d.Bridges)
+			d.Bridges = append(d.Bridges, ovsdb.DesiredBridge{Name: p.Bridge, Elsewhere: true})
+		}
+		d.Bridges[i].Ports = append(d.Bridges[i].Ports, ovsdb.DesiredPort{
+			Name: p.Name, Type: p.Type, Options: parseOptions(p.Options), BFD: parseOptions(p.BFD), OFPortRequest: int32(p.OFPort),
+		})
 	}
-	return ovsdb.Desired{Bridges: []ovsdb.DesiredBridge{bridge}, Unwanted: unwanted}
+	if tags > 1 {
+		d.OtherConfig = map[string]string{"vlan-limit": strconv.Itoa(tags)}
+	}
+	return d
 }
 
 func parseOptions(s string) map[string]string {
@@ -310,7 +333,8 @@ type seenState struct{ state *ovsdb.State }
 // report hands what changed in a host's database to the world.
 func (h *hosts) report(s *ovsdb.Session, seen *seenState, state *ovsdb.State, target *reconcile.Target) {
 	id, first := s.SystemID(), seen.state == nil
-	observed := observedHost{Hostname: state.Hostname, OVSVersion: state.OVSVersion, DatapathType: state.ExternalIDs[datapathTypeKey]}
+	observed := observedHost{Hostname: state.Hostname, OVSVersion: state.OVSVersion,
+		DatapathType: state.ExternalIDs[datapathTypeKey], Mappings: state.ExternalIDs[mappingsKey]}
 	if ip, err := netip.ParseAddr(state.ExternalIDs[encapIPKey]); err == nil {
 		observed.TunnelIP = ip
 	} else if ip, err := netip.ParseAddr(addressOf(s.Peer())); err == nil {

@@ -2,6 +2,7 @@ package controller
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -90,6 +91,16 @@ func (w *world) watched(name string) []intent.WatchedWay {
 	return slices.SortedFunc(w.tables.WatchedFrom.List(&table.Reader{}, name), func(a, b intent.WatchedWay) int { return strings.Compare(a.Remote, b.Remote) })
 }
 
+// snapshot is what a host's database held when last seen; nil when it is not connected.
+func (h *hosts) snapshot(systemID string) *ovsdb.State {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if l := h.links[systemID]; l != nil && l.session != nil {
+		return l.session.Snapshot()
+	}
+	return nil
+}
+
 // overlayHost fills in what is observed of a host.
 func (c *core) overlayHost(name string, status *weftv1.Status) {
 	if c.world.hostSpec(name).GetUnmanaged() {
@@ -103,6 +114,10 @@ func (c *core) overlayHost(name string, status *weftv1.Status) {
 	c.world.describe(name, host)
 	c.hosts.describe(name, host, &v)
 	c.describeSwitch(name, host, &v)
+	for _, wrong := range c.world.mappingErrors(name, c.hosts.snapshot(name)) {
+		v.condition("BridgeMapping", name, wrong)
+		v.atLeast(weftv1.Status_PHASE_ERROR)
+	}
 	host.Tunnels = c.hosts.tunnels(name, c.world.watched(name))
 	for _, t := range host.Tunnels {
 		if t.GetState() == "down" {
@@ -118,6 +133,7 @@ func (w *world) describe(name string, host *weftv1.HostStatus) {
 	defer w.mu.RUnlock()
 	if h := w.hosts[name]; h != nil {
 		host.Hostname, host.OvsVersion = h.observed.Hostname, h.observed.OVSVersion
+		host.BridgeMappings = maps.Clone(h.mapped)
 	}
 	if row, ok := w.tables.HostFacts.Peek(name); ok && row.TunnelIP.IsValid() {
 		host.TunnelIp = row.TunnelIP.String()

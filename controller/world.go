@@ -47,6 +47,7 @@ type host struct {
 	spec     *weftv1.HostSpec // nil: not in the store
 	observed observedHost
 	plugged  map[intent.InterfaceKey]struct{}
+	mapped   map[string]string // its bridges by physical network, as in the rows
 }
 
 // observedHost is what a host said of itself when last seen. It is remembered across restarts of the controller.
@@ -55,6 +56,7 @@ type observedHost struct {
 	TunnelIP     netip.Addr `json:"tunnelIp,omitzero"` // external_ids:weft-encap-ip, or the address it connects from
 	OVSVersion   string     `json:"ovsVersion,omitempty"`
 	DatapathType string     `json:"datapathType,omitempty"`
+	Mappings     string     `json:"bridgeMappings,omitempty"` // external_ids:weft-bridge-mappings
 }
 
 // switchboard is where flows and packets for the switches go.
@@ -226,6 +228,7 @@ func (w *world) drop(key intent.Key) {
 		for k := range w.host(key.Name).plugged {
 			w.unplug(k)
 		}
+		w.unmap(key.Name)
 		delete(w.hosts, key.Name)
 		delete(w.peers, key.Name)
 		w.tables.HostFacts.Delete(key.Name)
@@ -260,6 +263,7 @@ func (w *world) hostFact(name string) {
 		w.peers[name] = struct{}{}
 	}
 	w.tables.HostFacts.Put(fact)
+	w.mappings(name, h)
 }
 
 // observe takes over what a host says of itself.

@@ -28,7 +28,9 @@ const (
 // DesiredBridge is a bridge that should exist. A bridge of that name that someone else made is adopted: the fields below that are
 // not empty are set, controllers and ports are added, all else is kept, and the bridge is never removed.
 type DesiredBridge struct {
-	Name         string
+	Name string
+	// Elsewhere is a bridge that is for others to make. Until they have, its ports wait, and Status has a conflict.
+	Elsewhere    bool
 	DatapathType string   // "system", "netdev"; empty: as it is. Changing it makes ovs-vswitchd build the bridge anew
 	FailMode     string   // "secure", "standalone"; empty: as it is
 	Protocols    []string // must be allowed; others that are allowed are kept
@@ -114,7 +116,7 @@ func (d Desired) clone() Desired {
 // equal says whether nothing changed, so that a Desired set again costs nothing further.
 func (d *Desired) equal(o *Desired) bool {
 	return maps.Equal(d.OtherConfig, o.OtherConfig) && slices.EqualFunc(d.Bridges, o.Bridges, func(a, b DesiredBridge) bool {
-		return a.Name == b.Name && a.DatapathType == b.DatapathType && a.FailMode == b.FailMode &&
+		return a.Name == b.Name && a.Elsewhere == b.Elsewhere && a.DatapathType == b.DatapathType && a.FailMode == b.FailMode &&
 			slices.Equal(a.Protocols, b.Protocols) && slices.Equal(a.Controllers, b.Controllers) &&
 			maps.Equal(a.OtherConfig, b.OtherConfig) && slices.EqualFunc(a.Ports, b.Ports, equalPort)
 	})

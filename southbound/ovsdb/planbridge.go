@@ -13,6 +13,10 @@ func (p *planner) bridge(want *DesiredBridge) {
 		return
 	}
 	id, ok := p.r.bridgeByName[want.Name]
+	if !ok && want.Elsewhere {
+		p.conflict("bridge %s does not exist, and is not ours to make", want.Name)
+		return
+	}
 	if !ok {
 		p.makeBridge(want)
 		return

@@ -210,6 +210,33 @@ func TestBridgeOfSomeoneElseIsAdoptedAndGivenBack(t *testing.T) {
 	}
 }
 
+func TestPortsOnABridgeThatIsForOthersToMake(t *testing.T) {
+	t.Parallel()
+	x := newLab(t)
+	inner, outer := integration(), DesiredBridge{Name: "br-ex", Elsewhere: true}
+	inner.Ports = append(inner.Ports, DesiredPort{Name: "to-ex", Type: "patch", Options: map[string]string{"peer": "to-int"}})
+	outer.Ports = []DesiredPort{{Name: "to-int", Type: "patch", Options: map[string]string{"peer": "to-ex"}}}
+	x.s.SetDesired(Desired{Bridges: []DesiredBridge{inner, outer}})
+	poll(t, "the conflict", func() bool { return len(x.s.Status().Conflicts) == 1 })
+	if _, made := x.s.Snapshot().Bridges["br-ex"]; made {
+		t.Error("a bridge that is for others to make was made")
+	}
+	x.vsctl("add-br", "br-ex", "--", "set", "bridge", "br-ex", "datapath_type=netdev", "--", "add-port", "br-ex", "up", "--", "set", "interface", "up", "type=internal")
+	settled(t, x.s)
+	x.ofctl("add-flow", "br-ex", "priority=7,actions=drop")
+	if b := x.s.Snapshot().Bridges["br-ex"]; b.FailMode != "" || len(b.Controllers) != 0 || !slices.Equal(b.Ports, []string{"br-ex", "to-int", "up"}) {
+		t.Errorf("bridge %+v", b)
+	}
+	x.s.SetDesired(Desired{Bridges: []DesiredBridge{integration()}})
+	settled(t, x.s)
+	if b := x.s.Snapshot().Bridges["br-ex"]; b.Owner != Foreign || !slices.Equal(b.Ports, []string{"br-ex", "up"}) {
+		t.Errorf("bridge given back %+v", b)
+	}
+	if flows := x.ofctl("dump-flows", "br-ex"); !strings.Contains(flows, "priority=7") {
+		t.Errorf("the bridge's own flows are gone: %s", flows)
+	}
+}
+
 func TestConflictIsReportedAndNotFought(t *testing.T) {
 	t.Parallel()
 	x := newLab(t)
