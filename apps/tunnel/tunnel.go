@@ -43,18 +43,18 @@ func New(t *intent.Tables, cfg Config) compile.App {
 	}
 	if cfg.BFDInterval > 0 {
 		rules = append(rules,
-			compile.About("meet", t.Reaches, reachNetwork, a.meet),
+			compile.About("meet", t.Attachments, attachmentNetwork, a.meet),
 			compile.About("watch", t.Ways, wayHost, a.watch))
 	}
 	return compile.App{Name: "tunnel", ID: 5, Rules: rules}
 }
 
 // What is noted of a tunnel is said of its host, what is noted of a site of its network.
-func carriedHost(c intent.Carried) string         { return "host/" + c.Host }
-func siteNetwork(s intent.Site) string            { return s.Network.String() }
-func reachNetwork(x intent.Reach) string          { return x.Network.String() }
-func wayHost(w intent.Way) string                 { return "host/" + w.Host }
-func interfaceRouter(k intent.InterfaceOf) string { return k.Router.String() }
+func carriedHost(c intent.Carried) string          { return "host/" + c.Host }
+func siteNetwork(s intent.Site) string             { return s.Network.String() }
+func attachmentNetwork(x intent.Attachment) string { return x.Network.String() }
+func wayHost(w intent.Way) string                  { return "host/" + w.Host }
+func interfaceRouter(k intent.InterfaceOf) string  { return k.Router.String() }
 
 // port makes the port of one technology on one host. What comes in by it and no network explains is dropped.
 func (a app) port(r *table.Reader, c intent.Carried, out *compile.Out) {

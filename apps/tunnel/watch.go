@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"net/netip"
+	"slices"
 
 	"github.com/weft-sdn/weft/apps/carry"
 	"github.com/weft-sdn/weft/apps/pipeline"
@@ -18,18 +19,18 @@ import (
 // the session's ports have a key that is no network's, and frames pass them by.
 const sessionKey = 0
 
-// meet derives between which hosts frames of a network pass: from where they start to where its ports are, and back.
-func (a app) meet(r *table.Reader, x intent.Reach, out *compile.Out) {
-	for segment := range a.SegmentsOf.List(r, x.Network) {
-		by, err := carry.Of(segment.Type)
-		if err != nil || by.Family() != carry.Tunnels {
-			continue
-		}
-		for _, host := range a.SitesOf.List(r, x.Network) {
-			if host != x.Host {
-				compile.Emit(out, a.Ways, intent.Way{HostPair: intent.HostPair{Host: x.Host, Remote: host}, Type: segment.Type})
-				compile.Emit(out, a.Ways, intent.Way{HostPair: intent.HostPair{Host: host, Remote: x.Host}, Type: segment.Type})
-			}
+// meet derives between which hosts frames of a network pass by tunnels: those that take part in one segment, unless neither
+// has ports of the network and they only route to it.
+func (a app) meet(r *table.Reader, x intent.Attachment, out *compile.Out) {
+	segment, ok := a.Segments.Get(r, intent.SegmentKey{Network: x.Network, Index: x.Segment})
+	if !ok || !has([]intent.Segment{segment}, nil, carry.Tunnels) {
+		return
+	}
+	sites := a.SitesOf.List(r, x.Network)
+	_, own := slices.BinarySearch(sites, x.Host)
+	for _, host := range a.AttachedHosts.List(r, segment.Key) {
+		if _, theirs := slices.BinarySearch(sites, host); host != x.Host && (own || theirs) {
+			compile.Emit(out, a.Ways, intent.Way{HostPair: intent.HostPair{Host: x.Host, Remote: host}, Type: segment.Type})
 		}
 	}
 }
