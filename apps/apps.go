@@ -7,6 +7,7 @@ import (
 	"github.com/weft-sdn/weft/apps/binding"
 	"github.com/weft-sdn/weft/apps/dhcp"
 	"github.com/weft-sdn/weft/apps/l2"
+	"github.com/weft-sdn/weft/apps/mcast"
 	"github.com/weft-sdn/weft/apps/portsecurity"
 	"github.com/weft-sdn/weft/apps/route"
 	"github.com/weft-sdn/weft/apps/segment"
@@ -31,6 +32,7 @@ func All(t *intent.Tables, cfg Config) []compile.App {
 		tunnel.New(t, cfg.Tunnel), // 5
 		l2.New(t),                 // 6
 		segment.New(t),            // 7
+		mcast.New(t),              // 9
 		dhcp.New(t),               // 13
 		route.New(t),              // 14
 	}

@@ -35,7 +35,7 @@ func (e edit) String() string {
 var types = []string{"vxlan", "geneve", "gre", "nvgre"}
 
 func network(i int, up bool) intent.Network {
-	return intent.Network{Key: netKey(i), Tag: uint32(i + 1), MTU: 1450, Up: up}
+	return intent.Network{Key: netKey(i), Tag: uint32(i + 1), MTU: 1450, Up: up, Snoop: true}
 }
 
 func segment(i int) intent.Segment {
@@ -115,6 +115,10 @@ func apply(t *intent.Tables, e edit) {
 		t.Interfaces.Put(intent.Interface{Key: iface, IfaceID: id, OFPort: uint32(e.Port*40 + e.Alt), Seq: uint64(e.Host*4 + e.Alt)})
 	case "unplug":
 		t.Interfaces.Delete(iface)
+	case "member":
+		t.Members.Put(member(e))
+	case "no member":
+		t.Members.Delete(member(e))
 	case "subnet":
 		t.Subnets.Put(subnet(e))
 	case "no subnet":
@@ -136,6 +140,20 @@ func apply(t *intent.Tables, e edit) {
 	case "no route":
 		t.Routes.Delete(route(e).Key)
 	}
+}
+
+// member is a port that listens to one of a few groups, or is a multicast router.
+func member(e edit) intent.Member {
+	m := intent.Member{Port: portKey(e.Port)}
+	switch e.Alt {
+	case 1:
+		m.Group = netip.MustParseAddr("239.1.1.1")
+	case 2:
+		m.Group, m.Source = netip.MustParseAddr("239.1.1.1"), netip.MustParseAddr("10.0.0.9")
+	case 3:
+		m.Group = netip.MustParseAddr("ff05::1:1")
+	}
+	return m
 }
 
 // subnet is one of a network's, of a mode that its host number says.
@@ -196,7 +214,7 @@ func route(e edit) intent.Route {
 func drawEdit(t *rapid.T) edit {
 	return edit{
 		Op: rapid.SampledFrom([]string{"segments", "segments", "mapping", "mapping", "no mapping", "network", "port", "host", "plug", "plug", "port", "host", "network", "no network", "no port", "no host", "unplug",
-			"router", "router", "no router", "interface", "interface", "no interface", "route", "no route", "subnet", "no subnet"}).Draw(t, "op"),
+			"router", "router", "no router", "interface", "interface", "no interface", "route", "no route", "subnet", "no subnet", "member", "member", "no member"}).Draw(t, "op"),
 		Net:  rapid.IntRange(0, 3).Draw(t, "net"),
 		Port: rapid.IntRange(0, 4).Draw(t, "port"),
 		Host: rapid.IntRange(0, 2).Draw(t, "host"),

@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write the golden dumps anew")
 
 // TestGoldenDumps holds what each app makes of a small lab against the dump in its folder. The lab: net0 (vxlan) has vm0 on
 // host h0 and vm1 on h1, net1 (geneve) has vm2 on h0 and vm3 on h1, net0 has an IPv4
-// and an IPv6 subnet whose ports are told their addresses, a router joins both networks and has a route that drops, one with a next hop and one with two; what is shown is h0.
+// and an IPv6 subnet whose ports are told their addresses, a router joins both networks and has a route that drops, one with a next hop and one with two, and ports listen to groups; what is shown is h0.
 func TestGoldenDumps(t *testing.T) {
 	tables, probe := lab(t)
 	apply(tables, edit{Op: "router", Flag: true})
@@ -34,6 +34,9 @@ func TestGoldenDumps(t *testing.T) {
 	}
 	for hops := range 3 {
 		apply(tables, edit{Op: "route", Net: hops, Host: hops})
+	}
+	for alt := range 4 {
+		apply(tables, edit{Op: "member", Port: alt % 2, Alt: alt})
 	}
 	probe.Step()
 	state := probe.Host("h0")

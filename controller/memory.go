@@ -13,12 +13,14 @@ import (
 
 	"github.com/weft-sdn/weft/controller/intent"
 	"github.com/weft-sdn/weft/controller/store"
+	"github.com/weft-sdn/weft/controller/table"
 )
 
 const (
 	memoryPrefix    = "o/"
 	hostPrefix      = memoryPrefix + "host/"
 	interfacePrefix = memoryPrefix + "if/"
+	rowPrefix       = memoryPrefix + "row/" // and the table's name
 
 	memoryBatch = 1000 // most keys in one transaction
 	memoryRetry = time.Second
@@ -34,6 +36,9 @@ type memory struct {
 	store store.Store
 	wake  chan struct{} // capacity 1
 
+	recallers map[string]func(value []byte) error // of tables that are remembered, by name
+	loading   bool                                // what rows change now is what was read
+
 	mu    sync.Mutex
 	dirty map[string][]byte // by key; nil: delete
 }
@@ -46,7 +51,7 @@ type rememberedInterface struct {
 }
 
 func newMemory(s store.Store, log *logrus.Entry) *memory {
-	return &memory{log: log, store: s, wake: make(chan struct{}, 1), dirty: map[string][]byte{}}
+	return &memory{log: log, store: s, wake: make(chan struct{}, 1), dirty: map[string][]byte{}, recallers: map[string]func([]byte) error{}}
 }
 
 func (m *memory) set(key string, value any) {
@@ -77,21 +82,53 @@ func (m *memory) unplugged(k intent.InterfaceKey) { m.set(interfaceKey(k), nil) 
 
 func interfaceKey(k intent.InterfaceKey) string { return interfacePrefix + k.Host + "/" + k.Name }
 
+// remember has the rows of a table outlive a restart, each as JSON. Rows that apps observe need nothing else.
+func remember[K comparable, R any](m *memory, t *table.Table[K, R]) {
+	m.recallers[t.Name()] = func(value []byte) error {
+		var row R
+		if err := json.Unmarshal(value, &row); err != nil {
+			return err
+		}
+		t.Put(row)
+		return nil
+	}
+	t.Watch(func(k K) {
+		if m.loading {
+			return
+		}
+		key := rowPrefix + t.Name() + "/" + t.Text(k)
+		if row, ok := t.Peek(k); ok {
+			m.set(key, row)
+		} else {
+			m.set(key, nil)
+		}
+	})
+}
+
 // load reads everything that is remembered into the world.
 func (m *memory) load(ctx context.Context, w *world) error {
 	kvs, _, err := m.store.Load(ctx, memoryPrefix)
 	if err != nil {
 		return fmt.Errorf("remembered hosts: %w", err)
 	}
+	m.loading = true
+	defer func() { m.loading = false }()
 	for _, kv := range kvs {
-		if err := recall(w, kv); err != nil {
+		if err := m.recall(w, kv); err != nil {
 			m.log.WithError(err).WithField("key", kv.Key).Warn("forgot something about a host, which will report it again")
 		}
 	}
 	return nil
 }
 
-func recall(w *world, kv store.KV) error {
+func (m *memory) recall(w *world, kv store.KV) error {
+	if rest, ok := strings.CutPrefix(kv.Key, rowPrefix); ok {
+		name, _, _ := strings.Cut(rest, "/")
+		if put := m.recallers[name]; put != nil {
+			return put(kv.Value)
+		}
+		return fmt.Errorf("no table %q is remembered", name)
+	}
 	if name, ok := strings.CutPrefix(kv.Key, hostPrefix); ok {
 		h := w.host(name)
 		return json.Unmarshal(kv.Value, &h.observed)

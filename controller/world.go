@@ -75,11 +75,14 @@ func newWorld(board switchboard, cfg apps.Config, m *memory, log *logrus.Entry) 
 		}
 	}
 	w.packets = punt.NewDispatcher(handlers, punt.Limits{})
-	w.outbox = punt.NewOutbox(func(host string, o punt.Out) {
-		if !board.Send(host, o) {
+	w.outbox = punt.NewOutbox(func(host string, o punt.Out) bool {
+		sent := board.Send(host, o)
+		if !sent {
 			w.packets.Dropped(host, punt.Unsent)
 		}
+		return sent
 	})
+	remember(m, w.tables.Members)
 	engine, err := compile.New(compile.Config{
 		Apps: all, DB: w.tables.DB, Check: pipeline.NewChecker(), Sink: board, Nowhere: w.unmanaged,
 	})

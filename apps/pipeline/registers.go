@@ -15,6 +15,8 @@ var (
 	Reason = flow.Sub{ID: flow.Reg2, Off: 8, Len: 8}
 	// Toward is the way to the frame's destination as table learned knows it: 0 unknown, else 1 + the segment's index.
 	Toward = flow.Sub{ID: flow.Reg2, Off: 16, Len: 8}
+	// Asked is 1 for a frame that goes to those ports only that asked for its group.
+	Asked = flow.Sub{ID: flow.Reg2, Off: 24, Len: 1}
 	// Shard is the part of a network's local ports to which FloodLocal copies the frame (see apps/l2).
 	Shard = flow.Sub{ID: flow.Reg3, Off: 0, Len: 32}
 	// Router is the tag of the router that the frame is at (RouterStatus.tag); RouterIn sets it.
@@ -51,5 +53,6 @@ var Registers = []Register{
 	{"slot", Slot, "hash of the flow over the next hops of its route"},
 	{"outertag", OuterTag, "outer VLAN id of a frame that had two"},
 	{"reason", Reason, "why the frame is dropped"},
+	{"asked", Asked, "1: only ports that asked for its group get the frame"},
 	{"shard", Shard, "which of the network's local ports a copy is for"},
 }

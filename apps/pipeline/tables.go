@@ -23,6 +23,7 @@ const (
 	RouteHop       = 30
 	Neighbour      = 32
 	L2             = 40
+	Members        = 41
 	Learned        = 42
 	Unknown        = 43
 	Flood          = 44
@@ -105,12 +106,12 @@ var Tables = []Table{
 	},
 	{
 		ID: Resolve, Name: "resolve",
-		Doc:   "Answers ARP requests and neighbour solicitations for the addresses of bound ports, so that they need not be flooded. What ports ask of DHCP and of routers goes to the controller.",
+		Doc:   "Answers ARP requests and neighbour solicitations for the addresses of bound ports, so that they need not be flooded. What ports ask of DHCP, of routers and of multicast goes to the controller.",
 		Match: fields(flow.InPort, flow.Reg0, flow.EthSrc, flow.EthDst, flow.IPv6Src, flow.UDPSrc, flow.UDPDst, arpFields, ndFields),
 		Set:   fields(flow.EthSrc, flow.EthDst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ARPOp, flow.ARPSPA, flow.ARPTPA, flow.ARPSHA, flow.ARPTHA, flow.NDReserved, flow.NDOptionsType, flow.ICMPv6Type),
 		Next:  []uint8{ResolveND, RouterIn, L2},
 		Miss:  Miss{Goto: RouterIn},
-		Apps:  []string{"arp", "base", "dhcp", "route"},
+		Apps:  []string{"arp", "base", "dhcp", "mcast", "route"},
 	},
 	{
 		ID: ResolveND, Name: "resolve_nd",
@@ -166,8 +167,17 @@ var Tables = []Table{
 		Doc:   "Decides where a frame goes: known unicast to the one port that has the address, broadcast and multicast to flood. Unknown unicast is dropped, unless the network has physical segments or ports without port security.",
 		Match: fields(flow.Reg0, flow.Reg2, flow.EthDst),
 		Set:   fields(flow.Reg1, flow.TunID, flow.TunDst, flow.TunIPv6Dst, flow.VLANVID),
-		Next:  []uint8{Learned, Unknown, Flood, Deliver},
-		Apps:  []string{"l2"},
+		Next:  []uint8{Members, Learned, Unknown, Flood, Deliver},
+		Apps:  []string{"l2", "mcast"},
+	},
+	{
+		ID: Members, Name: "members",
+		Doc:   "Sends IP multicast to the hosts where somebody asked for its group. Groups of the link itself (224.0.0.0/24, ff02::/16) are flooded.",
+		Match: fields(flow.Reg0, flow.Reg2, flow.IPv4Dst, flow.IPv6Dst),
+		Set:   fields(flow.Reg2, flow.Reg3, flow.TunID, flow.TunDst, flow.TunIPv6Dst),
+		Next:  []uint8{Flood, FloodLocal},
+		Miss:  Miss{Goto: Flood},
+		Apps:  []string{"base", "mcast"},
 	},
 	{
 		ID: Learned, Name: "learned",
@@ -194,11 +204,11 @@ var Tables = []Table{
 	},
 	{
 		ID: FloodLocal, Name: "flood_local",
-		Doc:   "Copies a frame to each local port of one shard. Open vSwitch itself leaves out the port that it came in by.",
-		Match: fields(flow.Reg0, flow.Reg3),
+		Doc:   "Copies a frame to each local port of one shard, or to those that asked for its group. Open vSwitch itself leaves out the port that it came in by.",
+		Match: fields(flow.Reg0, flow.Reg2, flow.Reg3, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst),
 		Set:   fields(flow.Reg1),
 		Next:  []uint8{Deliver},
-		Apps:  []string{"l2"},
+		Apps:  []string{"l2", "mcast"},
 	},
 	{
 		ID: Deliver, Name: "deliver",

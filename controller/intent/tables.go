@@ -23,6 +23,21 @@ type Tables struct {
 
 	RouterInterfaces *table.Table[InterfaceOf, RouterInterface]
 
+	// Observed by apps/mcast.
+	Members *table.Table[Member, Member]
+
+	// Derived by apps/mcast.
+	Listeners *table.Table[Listener, Listener]
+	Heard     *table.Table[Heard, Heard]
+	Groups    *table.Table[GroupOf, GroupOf]
+	GroupsAt  *table.Table[GroupAt, GroupAt]
+
+	MembersOf   *table.Index[Key, Member, Member]       // of a port
+	GroupsOn    *table.Index[Key, GroupOf, GroupOf]     // of a network
+	ListenersIn *table.Index[Heard, Listener, Listener] // of a group in a shard
+	HeardOn     *table.Set[GroupOf, string]             // hosts with listeners of a group
+	HeardAt     *table.Set[GroupAt, uint32]             // shards with listeners of a group on a host
+
 	// Derived by apps/binding.
 	Hosts    *table.Table[string, Host]
 	Bindings *table.Table[Key, Binding]
@@ -114,6 +129,7 @@ func NewTables() *Tables {
 	t.InterfacesOf = table.NewIndex(t.RouterInterfaces, "interfaces of", func(i RouterInterface, add func(Key)) { add(i.Key.Router) })
 	t.RoutesOf = table.NewIndex(t.Routes, "routes of", func(r Route, add func(Key)) { add(r.Key.Router) })
 	t.segments()
+	t.multicast()
 	t.SegmentsOf = table.NewIndex(t.Segments, "segments of", func(s Segment, add func(Key)) { add(s.Key.Network) })
 	t.InterfacesByID = table.NewIndex(t.Interfaces, "interfaces with iface-id", func(i Interface, add func(string)) {
 		if i.IfaceID != "" {
@@ -161,6 +177,25 @@ func (t *Tables) segments() {
 	})
 	t.MappedAt = table.NewSet(t.Mappings, "physical networks of", func(m Mapping, add func(string, string)) {
 		add(m.Key.Host, m.Key.Physical)
+	})
+}
+
+// multicast makes the tables of who listens to which group.
+func (t *Tables) multicast() {
+	db := t.DB
+	t.Members = table.New(db, "member", func(m Member) Member { return m })
+	t.Listeners = table.New(db, "listener", func(l Listener) Listener { return l })
+	t.Heard = table.New(db, "heard", func(h Heard) Heard { return h })
+	t.Groups = table.New(db, "group", func(g GroupOf) GroupOf { return g })
+	t.GroupsAt = table.New(db, "groupat", func(g GroupAt) GroupAt { return g })
+	t.MembersOf = table.NewIndex(t.Members, "groups of", func(m Member, add func(Key)) { add(m.Port) })
+	t.GroupsOn = table.NewIndex(t.Groups, "groups on", func(g GroupOf, add func(Key)) { add(g.Network) })
+	t.ListenersIn = table.NewIndex(t.Listeners, "listeners in", func(l Listener, add func(Heard)) { add(Heard{l.Shard, l.Group}) })
+	t.HeardOn = table.NewSet(t.Heard, "hosts that hear", func(h Heard, add func(GroupOf, string)) {
+		add(GroupOf{h.Shard.Site.Network, h.Group}, h.Shard.Site.Host)
+	})
+	t.HeardAt = table.NewSet(t.Heard, "shards that hear", func(h Heard, add func(GroupAt, uint32)) {
+		add(GroupAt{h.Shard.Site, h.Group}, h.Shard.Number)
 	})
 }
 

@@ -33,6 +33,7 @@ const (
 	Unknown   Reason = "unknown_app" // no app answers such packets
 	Excess    Reason = "rate"        // its place has sent more than it may
 	Congested Reason = "queue"       // too many wait
+	Refused   Reason = "limit"       // its sender has as much of what it asks for as it may
 	Unsent    Reason = "packet_out"  // an answer that the switch does not take
 )
 
@@ -171,6 +172,9 @@ func (d *Dispatcher) Run(out *Outbox) {
 			return
 		}
 		d.handlers[p.App].Packet(p, out)
+		for ; out.refused > 0; out.refused-- {
+			d.Dropped(p.Host, Refused)
+		}
 	}
 	d.signal()
 }

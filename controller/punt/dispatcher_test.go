@@ -38,7 +38,7 @@ func TestTurns(t *testing.T) {
 	d.Offer(from("h1", 2, noon))
 	d.Offer(from("h2", 1, noon))
 	sent := 0
-	out := NewOutbox(func(string, Out) { sent++ })
+	out := NewOutbox(func(string, Out) bool { sent++; return true })
 	d.Run(out)
 	if want := "h1/1 h1/2 h2/1 h1/1"; !strings.HasPrefix(strings.Join(j.seen, " "), want) {
 		t.Errorf("answered in the order %v, want %s …", j.seen[:4], want)
@@ -54,7 +54,7 @@ func TestTurns(t *testing.T) {
 func TestAllowance(t *testing.T) {
 	j := &journal{}
 	d := NewDispatcher(map[uint8]Handler{7: j}, Limits{PerSecond: 10, Burst: 5})
-	out := NewOutbox(func(string, Out) {})
+	out := NewOutbox(func(string, Out) bool { return true })
 	now := noon
 	for range 200 { // 100 a second for 2 s
 		d.Offer(from("h1", 1, now))
@@ -81,7 +81,7 @@ func TestBatches(t *testing.T) {
 	for more := true; more; {
 		select {
 		case <-d.Wake():
-			d.Run(NewOutbox(func(string, Out) {}))
+			d.Run(NewOutbox(func(string, Out) bool { return true }))
 			runs++
 		default:
 			more = false

@@ -45,10 +45,17 @@ type Out struct {
 }
 
 // Outbox gathers what handlers send.
-type Outbox struct{ send func(host string, o Out) }
+type Outbox struct {
+	send    func(host string, o Out) bool
+	refused int // packets, since the dispatcher looked
+}
 
-// NewOutbox returns an outbox that hands on what is sent.
-func NewOutbox(send func(host string, o Out)) *Outbox { return &Outbox{send} }
+// NewOutbox returns an outbox that hands on what is sent. The function tells whether the switch takes it.
+func NewOutbox(send func(host string, o Out) bool) *Outbox { return &Outbox{send: send} }
 
-// Send sends a packet from a host's switch. It is dropped and counted when the switch is not connected or takes too few.
-func (b *Outbox) Send(host string, o Out) { b.send(host, o) }
+// Send sends a packet from a host's switch. It is dropped and counted when the switch is not connected or takes too few, and
+// Send then says so.
+func (b *Outbox) Send(host string, o Out) bool { return b.send(host, o) }
+
+// Refuse says that the packet at hand asks for more than its sender may have, so that it is counted.
+func (b *Outbox) Refuse() { b.refused++ }

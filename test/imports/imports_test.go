@@ -76,6 +76,7 @@ var answering = []answers{
 		"net", "time", "github.com/gopacket/gopacket", "github.com/gopacket/gopacket/layers", "github.com/insomniacslk/dhcp/dhcpv4",
 		"github.com/insomniacslk/dhcp/dhcpv6", "github.com/insomniacslk/dhcp/iana", "github.com/insomniacslk/dhcp/rfc1035label",
 	}},
+	{"apps/mcast", []string{"time"}},
 	{"apps/route", []string{"net", "time", "github.com/gopacket/gopacket", "github.com/gopacket/gopacket/layers"}},
 }
 
