@@ -24,11 +24,11 @@ const (
 // NetworkSpec is an isolated layer-2 broadcast domain.
 type NetworkSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What carries it between hosts: "vxlan" (default), "geneve", "gre", "nvgre", "mpls", "vlan", "flat", "qinq", or "local"
+	// What carries it between hosts: "vxlan" (default), "geneve", "gre", "nvgre", "vlan", "flat", "qinq", or "local"
 	// for a network of one host. It cannot be changed.
 	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	// The id on the wire: VNI of vxlan and geneve and VSID of nvgre (1 to 16,777,215), key of gre (1 to 4,294,967,295), VLAN id
-	// of vlan and outer (service) VLAN id of qinq (1 to 4,094), label of mpls (16 to 1,048,575). 0: allocated from the
+	// of vlan and outer (service) VLAN id of qinq (1 to 4,094). 0: allocated from the
 	// SegmentRanges of its type and physical network. flat and local have none.
 	SegmentationId uint32 `protobuf:"varint,2,opt,name=segmentation_id,json=segmentationId,proto3" json:"segmentation_id,omitempty"`
 	// The largest IP packet of its ports in bytes, 1,280 to 65,535; 0: computed from the underlay and the encapsulation.
@@ -39,7 +39,7 @@ type NetworkSpec struct {
 	Shared bool `protobuf:"varint,5,opt,name=shared,proto3" json:"shared,omitempty"`
 	// Default of its ports' port_security_enabled; default true.
 	PortSecurityEnabled *bool `protobuf:"varint,6,opt,name=port_security_enabled,json=portSecurityEnabled,proto3,oneof" json:"port_security_enabled,omitempty"`
-	// The physical network of flat, vlan, qinq and mpls, as hosts name it in weft-bridge-mappings. It cannot be changed.
+	// The physical network of flat, vlan and qinq, as hosts name it in weft-bridge-mappings. It cannot be changed.
 	PhysicalNetwork string `protobuf:"bytes,7,opt,name=physical_network,json=physicalNetwork,proto3" json:"physical_network,omitempty"`
 	// qinq: the inner (customer) VLAN id, 1 to 4,094; 0: frames have the outer tag only, or what ports tag themselves.
 	InnerVlanId uint32 `protobuf:"varint,8,opt,name=inner_vlan_id,json=innerVlanId,proto3" json:"inner_vlan_id,omitempty"`
@@ -1149,17 +1149,16 @@ func (x *PortStatus) GetPortSecurityEnabled() bool {
 }
 
 // SegmentRangeSpec is a pool of ids on the wire for one type of network and, where the type has them, one physical network.
-// Without any there is a built-in range: 5,001 to 16,777,215 for tunnels, 1 to 4,094 for vlan and qinq, and 524,288 to
-// 1,048,575 for mpls.
+// Without any there is a built-in range: 5,001 to 16,777,215 for tunnels, 1 to 4,094 for vlan and qinq.
 type SegmentRangeSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The type: "vxlan", "geneve", "gre", "nvgre", "vlan", "qinq" or "mpls". It cannot be changed.
+	// The type: "vxlan", "geneve", "gre", "nvgre", "vlan" or "qinq". It cannot be changed.
 	NetworkType string `protobuf:"bytes,1,opt,name=network_type,json=networkType,proto3" json:"network_type,omitempty"`
 	// First id.
 	Minimum uint32 `protobuf:"varint,2,opt,name=minimum,proto3" json:"minimum,omitempty"`
 	// Last id.
 	Maximum uint32 `protobuf:"varint,3,opt,name=maximum,proto3" json:"maximum,omitempty"`
-	// The physical network of vlan, qinq and mpls. It cannot be changed.
+	// The physical network of vlan and qinq. It cannot be changed.
 	PhysicalNetwork string `protobuf:"bytes,4,opt,name=physical_network,json=physicalNetwork,proto3" json:"physical_network,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
@@ -1274,374 +1273,6 @@ func (x *SegmentRangeStatus) GetUsed() uint32 {
 func (x *SegmentRangeStatus) GetAvailable() uint32 {
 	if x != nil {
 		return x.Available
-	}
-	return 0
-}
-
-// TrunkSpec lets one endpoint have ports on several networks: frames that it tags with a subport's VLAN id are that port's,
-// those without a tag are the parent's. Terms as in Neutron.
-type TrunkSpec struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The parent: a port of the same project, which is bound as always. It cannot be changed.
-	Port string `protobuf:"bytes,1,opt,name=port,proto3" json:"port,omitempty"`
-	// The ports inside of it.
-	SubPorts []*SubPort `protobuf:"bytes,2,rep,name=sub_ports,json=subPorts,proto3" json:"sub_ports,omitempty"`
-	// Whether the subports carry packets; default true.
-	AdminStateUp  *bool `protobuf:"varint,3,opt,name=admin_state_up,json=adminStateUp,proto3,oneof" json:"admin_state_up,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *TrunkSpec) Reset() {
-	*x = TrunkSpec{}
-	mi := &file_weft_v1_network_proto_msgTypes[15]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *TrunkSpec) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*TrunkSpec) ProtoMessage() {}
-
-func (x *TrunkSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[15]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use TrunkSpec.ProtoReflect.Descriptor instead.
-func (*TrunkSpec) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{15}
-}
-
-func (x *TrunkSpec) GetPort() string {
-	if x != nil {
-		return x.Port
-	}
-	return ""
-}
-
-func (x *TrunkSpec) GetSubPorts() []*SubPort {
-	if x != nil {
-		return x.SubPorts
-	}
-	return nil
-}
-
-func (x *TrunkSpec) GetAdminStateUp() bool {
-	if x != nil && x.AdminStateUp != nil {
-		return *x.AdminStateUp
-	}
-	return false
-}
-
-// SubPort is a port inside a trunk.
-type SubPort struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// A port of the same project, in no other trunk, and itself no parent of one.
-	Port string `protobuf:"bytes,1,opt,name=port,proto3" json:"port,omitempty"`
-	// "vlan" (default).
-	SegmentationType string `protobuf:"bytes,2,opt,name=segmentation_type,json=segmentationType,proto3" json:"segmentation_type,omitempty"`
-	// The VLAN id by which the endpoint tags its frames, 1 to 4,094, unique in the trunk.
-	SegmentationId uint32 `protobuf:"varint,3,opt,name=segmentation_id,json=segmentationId,proto3" json:"segmentation_id,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
-}
-
-func (x *SubPort) Reset() {
-	*x = SubPort{}
-	mi := &file_weft_v1_network_proto_msgTypes[16]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *SubPort) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*SubPort) ProtoMessage() {}
-
-func (x *SubPort) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[16]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use SubPort.ProtoReflect.Descriptor instead.
-func (*SubPort) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{16}
-}
-
-func (x *SubPort) GetPort() string {
-	if x != nil {
-		return x.Port
-	}
-	return ""
-}
-
-func (x *SubPort) GetSegmentationType() string {
-	if x != nil {
-		return x.SegmentationType
-	}
-	return ""
-}
-
-func (x *SubPort) GetSegmentationId() uint32 {
-	if x != nil {
-		return x.SegmentationId
-	}
-	return 0
-}
-
-// TrunkStatus is what is observed of a trunk.
-type TrunkStatus struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The host where the parent's interface is plugged; empty: nowhere.
-	Host          string `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *TrunkStatus) Reset() {
-	*x = TrunkStatus{}
-	mi := &file_weft_v1_network_proto_msgTypes[17]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *TrunkStatus) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*TrunkStatus) ProtoMessage() {}
-
-func (x *TrunkStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[17]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use TrunkStatus.ProtoReflect.Descriptor instead.
-func (*TrunkStatus) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{17}
-}
-
-func (x *TrunkStatus) GetHost() string {
-	if x != nil {
-		return x.Host
-	}
-	return ""
-}
-
-// LinkSpec joins two switches of a label-switching (MPLS) core. Links are found by LLDP as well; one that is given is there
-// without having been found, and what it says overrides what was found between the same ports.
-type LinkSpec struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// One end.
-	A *LinkEnd `protobuf:"bytes,1,opt,name=a,proto3" json:"a,omitempty"`
-	// The other end.
-	B *LinkEnd `protobuf:"bytes,2,opt,name=b,proto3" json:"b,omitempty"`
-	// Cost of a path over it, 1 to 65,535; default 10.
-	Cost uint32 `protobuf:"varint,3,opt,name=cost,proto3" json:"cost,omitempty"`
-	// Whether paths may use it; default true. Taking it down moves paths away before the link is used no more.
-	AdminStateUp  *bool `protobuf:"varint,4,opt,name=admin_state_up,json=adminStateUp,proto3,oneof" json:"admin_state_up,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *LinkSpec) Reset() {
-	*x = LinkSpec{}
-	mi := &file_weft_v1_network_proto_msgTypes[18]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *LinkSpec) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*LinkSpec) ProtoMessage() {}
-
-func (x *LinkSpec) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[18]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use LinkSpec.ProtoReflect.Descriptor instead.
-func (*LinkSpec) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{18}
-}
-
-func (x *LinkSpec) GetA() *LinkEnd {
-	if x != nil {
-		return x.A
-	}
-	return nil
-}
-
-func (x *LinkSpec) GetB() *LinkEnd {
-	if x != nil {
-		return x.B
-	}
-	return nil
-}
-
-func (x *LinkSpec) GetCost() uint32 {
-	if x != nil {
-		return x.Cost
-	}
-	return 0
-}
-
-func (x *LinkSpec) GetAdminStateUp() bool {
-	if x != nil && x.AdminStateUp != nil {
-		return *x.AdminStateUp
-	}
-	return false
-}
-
-// LinkEnd is a port of a host.
-type LinkEnd struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The host.
-	Host string `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
-	// The name of a port of a bare switch, or the physical network (of weft-bridge-mappings) of an Open vSwitch host.
-	Port          string `protobuf:"bytes,2,opt,name=port,proto3" json:"port,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *LinkEnd) Reset() {
-	*x = LinkEnd{}
-	mi := &file_weft_v1_network_proto_msgTypes[19]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *LinkEnd) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*LinkEnd) ProtoMessage() {}
-
-func (x *LinkEnd) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[19]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use LinkEnd.ProtoReflect.Descriptor instead.
-func (*LinkEnd) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{19}
-}
-
-func (x *LinkEnd) GetHost() string {
-	if x != nil {
-		return x.Host
-	}
-	return ""
-}
-
-func (x *LinkEnd) GetPort() string {
-	if x != nil {
-		return x.Port
-	}
-	return ""
-}
-
-// LinkStatus is what is observed of a link.
-type LinkStatus struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Whether both ports are up and, where LLDP passes, it has been seen lately.
-	Up bool `protobuf:"varint,1,opt,name=up,proto3" json:"up,omitempty"`
-	// Whether it was found by LLDP.
-	Discovered bool `protobuf:"varint,2,opt,name=discovered,proto3" json:"discovered,omitempty"`
-	// How many label-switched paths use it.
-	Paths         uint32 `protobuf:"varint,3,opt,name=paths,proto3" json:"paths,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *LinkStatus) Reset() {
-	*x = LinkStatus{}
-	mi := &file_weft_v1_network_proto_msgTypes[20]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *LinkStatus) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*LinkStatus) ProtoMessage() {}
-
-func (x *LinkStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_network_proto_msgTypes[20]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use LinkStatus.ProtoReflect.Descriptor instead.
-func (*LinkStatus) Descriptor() ([]byte, []int) {
-	return file_weft_v1_network_proto_rawDescGZIP(), []int{20}
-}
-
-func (x *LinkStatus) GetUp() bool {
-	if x != nil {
-		return x.Up
-	}
-	return false
-}
-
-func (x *LinkStatus) GetDiscovered() bool {
-	if x != nil {
-		return x.Discovered
-	}
-	return false
-}
-
-func (x *LinkStatus) GetPaths() uint32 {
-	if x != nil {
-		return x.Paths
 	}
 	return 0
 }
@@ -1765,34 +1396,7 @@ const file_weft_v1_network_proto_rawDesc = "" +
 	"\x10physical_network\x18\x04 \x01(\tR\x0fphysicalNetwork\"F\n" +
 	"\x12SegmentRangeStatus\x12\x12\n" +
 	"\x04used\x18\x01 \x01(\rR\x04used\x12\x1c\n" +
-	"\tavailable\x18\x02 \x01(\rR\tavailable\"\x8c\x01\n" +
-	"\tTrunkSpec\x12\x12\n" +
-	"\x04port\x18\x01 \x01(\tR\x04port\x12-\n" +
-	"\tsub_ports\x18\x02 \x03(\v2\x10.weft.v1.SubPortR\bsubPorts\x12)\n" +
-	"\x0eadmin_state_up\x18\x03 \x01(\bH\x00R\fadminStateUp\x88\x01\x01B\x11\n" +
-	"\x0f_admin_state_up\"s\n" +
-	"\aSubPort\x12\x12\n" +
-	"\x04port\x18\x01 \x01(\tR\x04port\x12+\n" +
-	"\x11segmentation_type\x18\x02 \x01(\tR\x10segmentationType\x12'\n" +
-	"\x0fsegmentation_id\x18\x03 \x01(\rR\x0esegmentationId\"!\n" +
-	"\vTrunkStatus\x12\x12\n" +
-	"\x04host\x18\x01 \x01(\tR\x04host\"\x9c\x01\n" +
-	"\bLinkSpec\x12\x1e\n" +
-	"\x01a\x18\x01 \x01(\v2\x10.weft.v1.LinkEndR\x01a\x12\x1e\n" +
-	"\x01b\x18\x02 \x01(\v2\x10.weft.v1.LinkEndR\x01b\x12\x12\n" +
-	"\x04cost\x18\x03 \x01(\rR\x04cost\x12)\n" +
-	"\x0eadmin_state_up\x18\x04 \x01(\bH\x00R\fadminStateUp\x88\x01\x01B\x11\n" +
-	"\x0f_admin_state_up\"1\n" +
-	"\aLinkEnd\x12\x12\n" +
-	"\x04host\x18\x01 \x01(\tR\x04host\x12\x12\n" +
-	"\x04port\x18\x02 \x01(\tR\x04port\"R\n" +
-	"\n" +
-	"LinkStatus\x12\x0e\n" +
-	"\x02up\x18\x01 \x01(\bR\x02up\x12\x1e\n" +
-	"\n" +
-	"discovered\x18\x02 \x01(\bR\n" +
-	"discovered\x12\x14\n" +
-	"\x05paths\x18\x03 \x01(\rR\x05pathsB/Z-github.com/weft-sdn/weft/proto/weft/v1;weftv1b\x06proto3"
+	"\tavailable\x18\x02 \x01(\rR\tavailableB/Z-github.com/weft-sdn/weft/proto/weft/v1;weftv1b\x06proto3"
 
 var (
 	file_weft_v1_network_proto_rawDescOnce sync.Once
@@ -1806,7 +1410,7 @@ func file_weft_v1_network_proto_rawDescGZIP() []byte {
 	return file_weft_v1_network_proto_rawDescData
 }
 
-var file_weft_v1_network_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_weft_v1_network_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_weft_v1_network_proto_goTypes = []any{
 	(*NetworkSpec)(nil),        // 0: weft.v1.NetworkSpec
 	(*NetworkSegment)(nil),     // 1: weft.v1.NetworkSegment
@@ -1823,12 +1427,6 @@ var file_weft_v1_network_proto_goTypes = []any{
 	(*PortStatus)(nil),         // 12: weft.v1.PortStatus
 	(*SegmentRangeSpec)(nil),   // 13: weft.v1.SegmentRangeSpec
 	(*SegmentRangeStatus)(nil), // 14: weft.v1.SegmentRangeStatus
-	(*TrunkSpec)(nil),          // 15: weft.v1.TrunkSpec
-	(*SubPort)(nil),            // 16: weft.v1.SubPort
-	(*TrunkStatus)(nil),        // 17: weft.v1.TrunkStatus
-	(*LinkSpec)(nil),           // 18: weft.v1.LinkSpec
-	(*LinkEnd)(nil),            // 19: weft.v1.LinkEnd
-	(*LinkStatus)(nil),         // 20: weft.v1.LinkStatus
 }
 var file_weft_v1_network_proto_depIdxs = []int32{
 	1,  // 0: weft.v1.NetworkSpec.segments:type_name -> weft.v1.NetworkSegment
@@ -1841,14 +1439,11 @@ var file_weft_v1_network_proto_depIdxs = []int32{
 	11, // 7: weft.v1.PortSpec.allowed_address_pairs:type_name -> weft.v1.AddressPair
 	9,  // 8: weft.v1.PortSpec.extra_dhcp_options:type_name -> weft.v1.ExtraDHCPOption
 	10, // 9: weft.v1.PortStatus.fixed_ips:type_name -> weft.v1.FixedIP
-	16, // 10: weft.v1.TrunkSpec.sub_ports:type_name -> weft.v1.SubPort
-	19, // 11: weft.v1.LinkSpec.a:type_name -> weft.v1.LinkEnd
-	19, // 12: weft.v1.LinkSpec.b:type_name -> weft.v1.LinkEnd
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_weft_v1_network_proto_init() }
@@ -1859,15 +1454,13 @@ func file_weft_v1_network_proto_init() {
 	file_weft_v1_network_proto_msgTypes[0].OneofWrappers = []any{}
 	file_weft_v1_network_proto_msgTypes[3].OneofWrappers = []any{}
 	file_weft_v1_network_proto_msgTypes[8].OneofWrappers = []any{}
-	file_weft_v1_network_proto_msgTypes[15].OneofWrappers = []any{}
-	file_weft_v1_network_proto_msgTypes[18].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_weft_v1_network_proto_rawDesc), len(file_weft_v1_network_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

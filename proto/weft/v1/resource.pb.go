@@ -154,10 +154,9 @@ func (x *ResourceRef) GetName() string {
 // Resource is one object of the API.
 type Resource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange", "Trunk", "Link" or
-	// "Router"; may be left out where the spec is set.
+	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange" or "Router"; may be left out where the spec is set.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	// The project it belongs to; empty for Project, Host, SegmentRange and Link. A project that does not exist is created.
+	// The project it belongs to; empty for Project, Host and SegmentRange. A project that does not exist is created.
 	Project string `protobuf:"bytes,2,opt,name=project,proto3" json:"project,omitempty"`
 	// The name, unique in its kind and project: 1 to 63 of a–z, A–Z, 0–9, '.', '_' and '-', starting and ending with a
 	// letter or digit.
@@ -184,8 +183,6 @@ type Resource struct {
 	//	*Resource_PortSpec
 	//	*Resource_HostSpec
 	//	*Resource_SegmentRangeSpec
-	//	*Resource_TrunkSpec
-	//	*Resource_LinkSpec
 	//	*Resource_RouterSpec
 	Spec isResource_Spec `protobuf_oneof:"spec"`
 	// What is. Set by the server.
@@ -348,24 +345,6 @@ func (x *Resource) GetSegmentRangeSpec() *SegmentRangeSpec {
 	return nil
 }
 
-func (x *Resource) GetTrunkSpec() *TrunkSpec {
-	if x != nil {
-		if x, ok := x.Spec.(*Resource_TrunkSpec); ok {
-			return x.TrunkSpec
-		}
-	}
-	return nil
-}
-
-func (x *Resource) GetLinkSpec() *LinkSpec {
-	if x != nil {
-		if x, ok := x.Spec.(*Resource_LinkSpec); ok {
-			return x.LinkSpec
-		}
-	}
-	return nil
-}
-
 func (x *Resource) GetRouterSpec() *RouterSpec {
 	if x != nil {
 		if x, ok := x.Spec.(*Resource_RouterSpec); ok {
@@ -416,19 +395,9 @@ type Resource_SegmentRangeSpec struct {
 	SegmentRangeSpec *SegmentRangeSpec `protobuf:"bytes,25,opt,name=segment_range_spec,json=segmentRangeSpec,proto3,oneof"`
 }
 
-type Resource_TrunkSpec struct {
-	// For kind Trunk.
-	TrunkSpec *TrunkSpec `protobuf:"bytes,26,opt,name=trunk_spec,json=trunkSpec,proto3,oneof"`
-}
-
-type Resource_LinkSpec struct {
-	// For kind Link.
-	LinkSpec *LinkSpec `protobuf:"bytes,27,opt,name=link_spec,json=linkSpec,proto3,oneof"`
-}
-
 type Resource_RouterSpec struct {
 	// For kind Router.
-	RouterSpec *RouterSpec `protobuf:"bytes,28,opt,name=router_spec,json=routerSpec,proto3,oneof"`
+	RouterSpec *RouterSpec `protobuf:"bytes,26,opt,name=router_spec,json=routerSpec,proto3,oneof"`
 }
 
 func (*Resource_ProjectSpec) isResource_Spec() {}
@@ -442,10 +411,6 @@ func (*Resource_PortSpec) isResource_Spec() {}
 func (*Resource_HostSpec) isResource_Spec() {}
 
 func (*Resource_SegmentRangeSpec) isResource_Spec() {}
-
-func (*Resource_TrunkSpec) isResource_Spec() {}
-
-func (*Resource_LinkSpec) isResource_Spec() {}
 
 func (*Resource_RouterSpec) isResource_Spec() {}
 
@@ -471,8 +436,6 @@ type Status struct {
 	//	*Status_Port
 	//	*Status_Host
 	//	*Status_SegmentRange
-	//	*Status_Trunk
-	//	*Status_Link
 	//	*Status_Router
 	Details       isStatus_Details `protobuf_oneof:"details"`
 	unknownFields protoimpl.UnknownFields
@@ -596,24 +559,6 @@ func (x *Status) GetSegmentRange() *SegmentRangeStatus {
 	return nil
 }
 
-func (x *Status) GetTrunk() *TrunkStatus {
-	if x != nil {
-		if x, ok := x.Details.(*Status_Trunk); ok {
-			return x.Trunk
-		}
-	}
-	return nil
-}
-
-func (x *Status) GetLink() *LinkStatus {
-	if x != nil {
-		if x, ok := x.Details.(*Status_Link); ok {
-			return x.Link
-		}
-	}
-	return nil
-}
-
 func (x *Status) GetRouter() *RouterStatus {
 	if x != nil {
 		if x, ok := x.Details.(*Status_Router); ok {
@@ -652,19 +597,9 @@ type Status_SegmentRange struct {
 	SegmentRange *SegmentRangeStatus `protobuf:"bytes,24,opt,name=segment_range,json=segmentRange,proto3,oneof"`
 }
 
-type Status_Trunk struct {
-	// For kind Trunk.
-	Trunk *TrunkStatus `protobuf:"bytes,25,opt,name=trunk,proto3,oneof"`
-}
-
-type Status_Link struct {
-	// For kind Link.
-	Link *LinkStatus `protobuf:"bytes,26,opt,name=link,proto3,oneof"`
-}
-
 type Status_Router struct {
 	// For kind Router.
-	Router *RouterStatus `protobuf:"bytes,27,opt,name=router,proto3,oneof"`
+	Router *RouterStatus `protobuf:"bytes,25,opt,name=router,proto3,oneof"`
 }
 
 func (*Status_Network) isStatus_Details() {}
@@ -676,10 +611,6 @@ func (*Status_Port) isStatus_Details() {}
 func (*Status_Host) isStatus_Details() {}
 
 func (*Status_SegmentRange) isStatus_Details() {}
-
-func (*Status_Trunk) isStatus_Details() {}
-
-func (*Status_Link) isStatus_Details() {}
 
 func (*Status_Router) isStatus_Details() {}
 
@@ -792,7 +723,7 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\vResourceRef\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name\"\xa7\a\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\"\xc0\x06\n" +
 	"\bResource\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
@@ -809,17 +740,14 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"subnetSpec\x120\n" +
 	"\tport_spec\x18\x17 \x01(\v2\x11.weft.v1.PortSpecH\x00R\bportSpec\x120\n" +
 	"\thost_spec\x18\x18 \x01(\v2\x11.weft.v1.HostSpecH\x00R\bhostSpec\x12I\n" +
-	"\x12segment_range_spec\x18\x19 \x01(\v2\x19.weft.v1.SegmentRangeSpecH\x00R\x10segmentRangeSpec\x123\n" +
-	"\n" +
-	"trunk_spec\x18\x1a \x01(\v2\x12.weft.v1.TrunkSpecH\x00R\ttrunkSpec\x120\n" +
-	"\tlink_spec\x18\x1b \x01(\v2\x11.weft.v1.LinkSpecH\x00R\blinkSpec\x126\n" +
-	"\vrouter_spec\x18\x1c \x01(\v2\x13.weft.v1.RouterSpecH\x00R\n" +
+	"\x12segment_range_spec\x18\x19 \x01(\v2\x19.weft.v1.SegmentRangeSpecH\x00R\x10segmentRangeSpec\x126\n" +
+	"\vrouter_spec\x18\x1a \x01(\v2\x13.weft.v1.RouterSpecH\x00R\n" +
 	"routerSpec\x12'\n" +
 	"\x06status\x18\x0f \x01(\v2\x0f.weft.v1.StatusR\x06status\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x06\n" +
-	"\x04spec\"\xd0\x05\n" +
+	"\x04spec\"\xf7\x04\n" +
 	"\x06Status\x12+\n" +
 	"\x05phase\x18\x01 \x01(\x0e2\x15.weft.v1.Status.PhaseR\x05phase\x122\n" +
 	"\n" +
@@ -833,10 +761,8 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\x06subnet\x18\x15 \x01(\v2\x15.weft.v1.SubnetStatusH\x00R\x06subnet\x12)\n" +
 	"\x04port\x18\x16 \x01(\v2\x13.weft.v1.PortStatusH\x00R\x04port\x12)\n" +
 	"\x04host\x18\x17 \x01(\v2\x13.weft.v1.HostStatusH\x00R\x04host\x12B\n" +
-	"\rsegment_range\x18\x18 \x01(\v2\x1b.weft.v1.SegmentRangeStatusH\x00R\fsegmentRange\x12,\n" +
-	"\x05trunk\x18\x19 \x01(\v2\x14.weft.v1.TrunkStatusH\x00R\x05trunk\x12)\n" +
-	"\x04link\x18\x1a \x01(\v2\x13.weft.v1.LinkStatusH\x00R\x04link\x12/\n" +
-	"\x06router\x18\x1b \x01(\v2\x15.weft.v1.RouterStatusH\x00R\x06router\"u\n" +
+	"\rsegment_range\x18\x18 \x01(\v2\x1b.weft.v1.SegmentRangeStatusH\x00R\fsegmentRange\x12/\n" +
+	"\x06router\x18\x19 \x01(\v2\x15.weft.v1.RouterStatusH\x00R\x06router\"u\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rPHASE_PENDING\x10\x01\x12\x0f\n" +
@@ -880,17 +806,13 @@ var file_weft_v1_resource_proto_goTypes = []any{
 	(*PortSpec)(nil),              // 10: weft.v1.PortSpec
 	(*HostSpec)(nil),              // 11: weft.v1.HostSpec
 	(*SegmentRangeSpec)(nil),      // 12: weft.v1.SegmentRangeSpec
-	(*TrunkSpec)(nil),             // 13: weft.v1.TrunkSpec
-	(*LinkSpec)(nil),              // 14: weft.v1.LinkSpec
-	(*RouterSpec)(nil),            // 15: weft.v1.RouterSpec
-	(*NetworkStatus)(nil),         // 16: weft.v1.NetworkStatus
-	(*SubnetStatus)(nil),          // 17: weft.v1.SubnetStatus
-	(*PortStatus)(nil),            // 18: weft.v1.PortStatus
-	(*HostStatus)(nil),            // 19: weft.v1.HostStatus
-	(*SegmentRangeStatus)(nil),    // 20: weft.v1.SegmentRangeStatus
-	(*TrunkStatus)(nil),           // 21: weft.v1.TrunkStatus
-	(*LinkStatus)(nil),            // 22: weft.v1.LinkStatus
-	(*RouterStatus)(nil),          // 23: weft.v1.RouterStatus
+	(*RouterSpec)(nil),            // 13: weft.v1.RouterSpec
+	(*NetworkStatus)(nil),         // 14: weft.v1.NetworkStatus
+	(*SubnetStatus)(nil),          // 15: weft.v1.SubnetStatus
+	(*PortStatus)(nil),            // 16: weft.v1.PortStatus
+	(*HostStatus)(nil),            // 17: weft.v1.HostStatus
+	(*SegmentRangeStatus)(nil),    // 18: weft.v1.SegmentRangeStatus
+	(*RouterStatus)(nil),          // 19: weft.v1.RouterStatus
 }
 var file_weft_v1_resource_proto_depIdxs = []int32{
 	6,  // 0: weft.v1.Resource.labels:type_name -> weft.v1.Resource.LabelsEntry
@@ -902,25 +824,21 @@ var file_weft_v1_resource_proto_depIdxs = []int32{
 	10, // 6: weft.v1.Resource.port_spec:type_name -> weft.v1.PortSpec
 	11, // 7: weft.v1.Resource.host_spec:type_name -> weft.v1.HostSpec
 	12, // 8: weft.v1.Resource.segment_range_spec:type_name -> weft.v1.SegmentRangeSpec
-	13, // 9: weft.v1.Resource.trunk_spec:type_name -> weft.v1.TrunkSpec
-	14, // 10: weft.v1.Resource.link_spec:type_name -> weft.v1.LinkSpec
-	15, // 11: weft.v1.Resource.router_spec:type_name -> weft.v1.RouterSpec
-	3,  // 12: weft.v1.Resource.status:type_name -> weft.v1.Status
-	0,  // 13: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
-	4,  // 14: weft.v1.Status.conditions:type_name -> weft.v1.Condition
-	16, // 15: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
-	17, // 16: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
-	18, // 17: weft.v1.Status.port:type_name -> weft.v1.PortStatus
-	19, // 18: weft.v1.Status.host:type_name -> weft.v1.HostStatus
-	20, // 19: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
-	21, // 20: weft.v1.Status.trunk:type_name -> weft.v1.TrunkStatus
-	22, // 21: weft.v1.Status.link:type_name -> weft.v1.LinkStatus
-	23, // 22: weft.v1.Status.router:type_name -> weft.v1.RouterStatus
-	23, // [23:23] is the sub-list for method output_type
-	23, // [23:23] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	13, // 9: weft.v1.Resource.router_spec:type_name -> weft.v1.RouterSpec
+	3,  // 10: weft.v1.Resource.status:type_name -> weft.v1.Status
+	0,  // 11: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
+	4,  // 12: weft.v1.Status.conditions:type_name -> weft.v1.Condition
+	14, // 13: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
+	15, // 14: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
+	16, // 15: weft.v1.Status.port:type_name -> weft.v1.PortStatus
+	17, // 16: weft.v1.Status.host:type_name -> weft.v1.HostStatus
+	18, // 17: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
+	19, // 18: weft.v1.Status.router:type_name -> weft.v1.RouterStatus
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_weft_v1_resource_proto_init() }
@@ -938,8 +856,6 @@ func file_weft_v1_resource_proto_init() {
 		(*Resource_PortSpec)(nil),
 		(*Resource_HostSpec)(nil),
 		(*Resource_SegmentRangeSpec)(nil),
-		(*Resource_TrunkSpec)(nil),
-		(*Resource_LinkSpec)(nil),
 		(*Resource_RouterSpec)(nil),
 	}
 	file_weft_v1_resource_proto_msgTypes[2].OneofWrappers = []any{
@@ -948,8 +864,6 @@ func file_weft_v1_resource_proto_init() {
 		(*Status_Port)(nil),
 		(*Status_Host)(nil),
 		(*Status_SegmentRange)(nil),
-		(*Status_Trunk)(nil),
-		(*Status_Link)(nil),
 		(*Status_Router)(nil),
 	}
 	type x struct{}
