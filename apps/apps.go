@@ -9,6 +9,7 @@ import (
 	"github.com/weft-sdn/weft/apps/l2"
 	"github.com/weft-sdn/weft/apps/mcast"
 	"github.com/weft-sdn/weft/apps/portsecurity"
+	"github.com/weft-sdn/weft/apps/provider"
 	"github.com/weft-sdn/weft/apps/route"
 	"github.com/weft-sdn/weft/apps/segment"
 	"github.com/weft-sdn/weft/apps/tunnel"
@@ -32,6 +33,7 @@ func All(t *intent.Tables, cfg Config) []compile.App {
 		tunnel.New(t, cfg.Tunnel), // 5
 		l2.New(t),                 // 6
 		segment.New(t),            // 7
+		provider.New(t),           // 8
 		mcast.New(t),              // 9
 		dhcp.New(t),               // 13
 		route.New(t),              // 14

@@ -226,6 +226,9 @@ func drawEdit(t *rapid.T) edit {
 // TestIncrementalIsFromScratch edits rows at random and holds what the engine followed against starting over.
 func TestIncrementalIsFromScratch(t *testing.T) {
 	compiletest.Check(t, world, drawEdit, func(t *rapid.T, r compiletest.Report[edit]) {
+		for _, problem := range r.Probe.Result.Problems {
+			t.Fatalf("a unit failed: %v", problem)
+		}
 		for _, c := range r.Probe.Conflicts() {
 			if !legitimate(c) {
 				t.Fatalf("apps are in conflict: %s", c)

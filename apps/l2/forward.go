@@ -98,6 +98,25 @@ func (a app) forwardAcross(r *table.Reader, p intent.Port, b intent.Binding, seg
 	}
 }
 
+// routed lets in what a router on another host sends by a wire, and remembers no way to it: it is on every host.
+func (a app) routed(r *table.Reader, i intent.RouterInterface, out *compile.Out) {
+	router, ok := a.Routers.Get(r, i.Key.Router)
+	if !ok || !router.Up {
+		return
+	}
+	for _, host := range a.SitesOf.List(r, i.Network) {
+		p, ok := a.part(r, intent.Site{Network: i.Network, Host: host})
+		if !ok || !p.learns {
+			continue
+		}
+		for _, s := range p.here() {
+			if wired(s) {
+				out.Flow(host, pipeline.WireOrigin, prioPort, from(p.Network, s, router.MAC), flow.Actions{flow.Goto(pipeline.L2)})
+			}
+		}
+	}
+}
+
 // forwardFrom sends frames for p from one host to another by a segment, unless they came by that.
 func (a app) forwardFrom(r *table.Reader, n intent.Network, p intent.Port, s intent.Segment, at []int, host, next string, out *compile.Out) {
 	leave, ok := a.leave(r, n, s, host, next)

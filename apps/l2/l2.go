@@ -32,13 +32,15 @@ func New(t *intent.Tables) compile.App {
 		compile.ForEach("forward", t.Ports, a.forward),
 		compile.About("receive", t.Sites, siteNetwork, a.receive),
 		compile.About("flood", t.Sites, siteNetwork, a.flood),
+		compile.About("routed", t.RouterInterfaces, interfaceRouter, a.routed),
 		compile.About("shard", t.Shards, shardNetwork, a.shard),
 	}}
 }
 
-// Sites and shards are no resources of their own: what is said of them is said of their network.
-func siteNetwork(s intent.Site) string   { return s.Network.String() }
-func shardNetwork(s intent.Shard) string { return s.Site.Network.String() }
+// Sites, shards and interfaces are no resources of their own: what is said of them is said of what they belong to.
+func siteNetwork(s intent.Site) string            { return s.Network.String() }
+func shardNetwork(s intent.Shard) string          { return s.Site.Network.String() }
+func interfaceRouter(k intent.InterfaceOf) string { return k.Router.String() }
 
 // base sends group-addressed frames to be copied.
 func (a app) base(_ *table.Reader, h intent.Host, out *compile.Out) {

@@ -14,7 +14,7 @@ var (
 	// Reason is why the frame is dropped: the number of a Reason, for Dropped.
 	Reason = flow.Sub{ID: flow.Reg2, Off: 8, Len: 8}
 	// Toward is the way to the frame's destination as table learned knows it: 0 unknown, else 1 + the segment's index.
-	Toward = flow.Sub{ID: flow.Reg2, Off: 16, Len: 8}
+	Toward = flow.Sub{ID: flow.Reg12, Off: 16, Len: 8}
 	// Asked is 1 for a frame that goes to those ports only that asked for its group.
 	Asked = flow.Sub{ID: flow.Reg2, Off: 24, Len: 1}
 	// Shard is the part of a network's local ports to which FloodLocal copies the frame (see apps/l2).

@@ -13,6 +13,7 @@ import (
 type Probe struct {
 	*compile.Engine
 	Replica *Replica
+	Result  compile.Result // of the last Step
 
 	rev int64
 	ran []string
@@ -48,9 +49,9 @@ func (p *Probe) Step() []string {
 func (p *Probe) StepResult() compile.Result {
 	p.rev++
 	p.ran = p.ran[:0]
-	res := p.Engine.Step(p.rev)
+	p.Result = p.Engine.Step(p.rev)
 	slices.Sort(p.ran)
-	return res
+	return p.Result
 }
 
 // Dump returns everything that the engine holds, one thing a line, sorted: equal for engines that agree.
