@@ -10,7 +10,7 @@ export GO
 export GOFLAGS := -trimpath -buildvcs=false $(GOFLAGS)
 
 VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
-LDFLAGS := -s -w -X main.version=$(VERSION)
+LDFLAGS := -s -w -X main.version=$(VERSION) -X github.com/weft-sdn/weft/northbound/cli.stamped=$(VERSION)
 TOOLS   := $(CURDIR)/build/tools
 
 # Which end-to-end suite `make e2e` runs: main, carry, routing, security, lb, labs; all of them by default.

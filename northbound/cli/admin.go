@@ -131,8 +131,14 @@ func (a *app) versionCmd() *cobra.Command {
 	return cmd
 }
 
-// version is what the Go tool noted when it built the program.
+// stamped is the version that the Makefile sets at build time.
+var stamped string
+
+// version is the stamped one, or else what the Go tool noted when it built the program.
 func version() string {
+	if stamped != "" {
+		return stamped
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"

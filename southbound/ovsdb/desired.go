@@ -115,7 +115,7 @@ func (d Desired) clone() Desired {
 
 // equal says whether nothing changed, so that a Desired set again costs nothing further.
 func (d *Desired) equal(o *Desired) bool {
-	return maps.Equal(d.OtherConfig, o.OtherConfig) && slices.EqualFunc(d.Bridges, o.Bridges, func(a, b DesiredBridge) bool {
+	return d.Unwanted == o.Unwanted && maps.Equal(d.OtherConfig, o.OtherConfig) && slices.EqualFunc(d.Bridges, o.Bridges, func(a, b DesiredBridge) bool {
 		return a.Name == b.Name && a.Elsewhere == b.Elsewhere && a.DatapathType == b.DatapathType && a.FailMode == b.FailMode &&
 			slices.Equal(a.Protocols, b.Protocols) && slices.Equal(a.Controllers, b.Controllers) &&
 			maps.Equal(a.OtherConfig, b.OtherConfig) && slices.EqualFunc(a.Ports, b.Ports, equalPort)
