@@ -114,5 +114,22 @@ func kinds() []kind {
 				return nil
 			},
 		},
+		{
+			typ: "flat", wires: [2]string{"physnet1", "physnet2"}, layers: "eth:ethertype",
+			fields: func(*weftv1.NetworkStatus) map[string]string { return map[string]string{"vlan.id": ""} },
+		},
+		{
+			typ: "vlan", wires: [2]string{"physnet1", "physnet1"}, ids: [2]uint32{100, 101}, layers: "eth:ethertype:vlan:ethertype",
+			fields: func(n *weftv1.NetworkStatus) map[string]string {
+				return map[string]string{"vlan.id": fmt.Sprint(n.GetSegmentationId()), "eth.type": "0x8100"}
+			},
+		},
+		{
+			typ: "qinq", wires: [2]string{"physnet1", "physnet1"}, ids: [2]uint32{200, 201}, more: "innerVlanId: 7", overhead: 8,
+			layers: "eth:ethertype:ieee8021ad:ethertype:vlan:ethertype",
+			fields: func(n *weftv1.NetworkStatus) map[string]string {
+				return map[string]string{"ieee8021ad.id": fmt.Sprint(n.GetSegmentationId()), "vlan.id": "7", "eth.type": "0x88a8"}
+			},
+		},
 	}
 }
