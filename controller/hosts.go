@@ -268,7 +268,7 @@ func desiredPorts(own ovsdb.DesiredBridge, ports []compile.OVSPort, state *ovsdb
 	for _, p := range ports {
 		tags = max(tags, p.Tags)
 		i := slices.IndexFunc(d.Bridges, func(b ovsdb.DesiredBridge) bool { return b.Name == p.Bridge })
-		if _, exists := bridgeOf(state, p.Bridge); i < 0 && !exists {
+		if i < 0 && !hasBridge(state, p.Bridge) {
 			continue // the host's status says so
 		}
 		if i < 0 {

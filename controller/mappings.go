@@ -51,13 +51,13 @@ func (w *world) mappings(name string, h *host) {
 	}
 }
 
-// bridgeOf finds a bridge of a host.
-func bridgeOf(state *ovsdb.State, name string) (ovsdb.Bridge, bool) {
+// hasBridge tells whether a host has a bridge.
+func hasBridge(state *ovsdb.State, name string) bool {
 	if state == nil {
-		return ovsdb.Bridge{}, false
+		return false
 	}
-	b, ok := state.Bridges[name]
-	return b, ok
+	_, ok := state.Bridges[name]
+	return ok
 }
 
 // mappingErrors says what is wrong with a host's bridge mappings.
@@ -73,7 +73,7 @@ func (w *world) mappingErrors(name string, state *ovsdb.State) []string {
 		return wrong
 	}
 	for _, physical := range slices.Sorted(maps.Keys(h.mapped)) {
-		if _, ok := bridgeOf(state, h.mapped[physical]); !ok {
+		if !hasBridge(state, h.mapped[physical]) {
 			wrong = append(wrong, fmt.Sprintf("physical network %s is mapped to bridge %s, which does not exist", physical, h.mapped[physical]))
 		}
 	}

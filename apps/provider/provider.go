@@ -25,7 +25,7 @@ func wiredHost(w intent.Wired) string { return "host/" + w.Host }
 
 // wire makes the pair of ports between the integration bridge and a physical network's.
 func (a app) wire(r *table.Reader, w intent.Wired, out *compile.Out) {
-	m, ok := a.Mappings.Get(r, intent.MappingKey{Host: w.Host, Physical: w.Physical})
+	m, ok := a.Mappings.Get(r, intent.MappingKey(w))
 	if !ok {
 		return
 	}
@@ -37,9 +37,11 @@ func (a app) wire(r *table.Reader, w intent.Wired, out *compile.Out) {
 		return
 	}
 	inner, outer := carry.PatchNames(w.Physical)
+	// Two tags are looked at wherever there is a wire: which networks it carries changes, and a switch that is told of another
+	// number of tags judges all its traffic anew.
 	out.Port(w.Host, compile.OVSPort{
 		Bridge: pipeline.Bridge, Name: inner, Type: "patch", Options: "peer=" + outer,
-		OFPort: carry.PatchOFPort(a.MappedAt.List(r, w.Host), w.Physical),
+		OFPort: carry.PatchOFPort(a.MappedAt.List(r, w.Host), w.Physical), Tags: 2,
 	})
 	out.Port(w.Host, compile.OVSPort{Bridge: m.Bridge, Name: outer, Type: "patch", Options: "peer=" + inner})
 }

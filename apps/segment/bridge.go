@@ -46,7 +46,7 @@ func (a app) bridge(r *table.Reader, n intent.Network, out *compile.Out) {
 			}
 		}
 	}
-	a.span(r, span, segments, out)
+	a.span(span, segments, out)
 	for i := range part {
 		if part[i] != part[0] {
 			out.Pending("segments %d and %d are not bridged: no host can use both", segments[0].Key.Index, segments[i].Key.Index)
@@ -55,7 +55,7 @@ func (a app) bridge(r *table.Reader, n intent.Network, out *compile.Out) {
 }
 
 // span derives what follows from a network's bridges: they are there, in both segments, and may send what others sent.
-func (a app) span(r *table.Reader, span intent.Span, segments []intent.Segment, out *compile.Out) {
+func (a app) span(span intent.Span, segments []intent.Segment, out *compile.Out) {
 	compile.Emit(out, a.Spans, span)
 	wired := false
 	for _, s := range segments {

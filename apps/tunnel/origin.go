@@ -113,7 +113,7 @@ func has(segments []intent.Segment, some []int, family carry.Family) bool {
 func (a app) sender(r *table.Reader, network intent.Key, at, from string, segments int) (intent.Hop, netip.Addr, bool) {
 	hop := intent.Hop{Host: from}
 	if segments > 1 {
-		ok := false
+		var ok bool
 		if hop, ok = a.Way(r, network, at, from); !ok {
 			return hop, netip.Addr{}, false
 		}

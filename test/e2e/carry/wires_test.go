@@ -156,7 +156,7 @@ func (r *rack) everyoneTalks() {
 			for _, to := range all {
 				if from != to {
 					if res, err := from.Ping(to.IPv4().String(), netlab.PingOptions{}); err != nil || res.Lost() > 0 {
-						return fmt.Errorf("%s to %s: %v %v", from.Name(), to.Name(), res, err)
+						return fmt.Errorf("%s to %s: %v %w", from.Name(), to.Name(), res, err)
 					}
 				}
 			}
