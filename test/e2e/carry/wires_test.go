@@ -1,6 +1,7 @@
 package carry_test
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -150,20 +151,25 @@ func TestWires(t *testing.T) {
 // everyoneTalks has all ports and the gateway reach each other, with one reply to each request.
 func (r *rack) everyoneTalks() {
 	all := append(append([]*netlab.Endpoint{}, r.vms...), r.gateway)
-	// What the datapaths remember of the flows before lives on for a moment.
+	// What the datapaths remember of the flows before lives on for a moment, and the physical switch believes the gateway that
+	// it is vm2 until vm2 speaks: so all do, before one is asked again.
 	settled := func() error {
+		var errs []error
 		for _, from := range all {
 			for _, to := range all {
-				if from != to {
-					if res, err := from.Ping(to.IPv4().String(), netlab.PingOptions{}); err != nil || res.Lost() > 0 {
-						return fmt.Errorf("%s to %s: %v %w", from.Name(), to.Name(), res, err)
+				if from == to {
+					continue
+				}
+				for _, dst := range []netip.Addr{to.IPv4(), to.IPv6()} {
+					if res, err := from.Ping(dst.String(), netlab.PingOptions{}); err != nil || res.Lost() > 0 {
+						errs = append(errs, fmt.Errorf("%s to %s: %v %w", from.Name(), dst, res, err))
 					}
 				}
 			}
 		}
-		return nil
+		return errors.Join(errs...)
 	}
-	if err := netlab.Eventually(patience, "everyone reaches everyone", settled); err != nil {
+	if err := netlab.Eventually(3*patience, "everyone reaches everyone", settled); err != nil {
 		r.t.Fatal(err)
 	}
 	for _, from := range all {
