@@ -76,8 +76,11 @@ func membersOnly(c *e2e.Cloud, vms []*netlab.Endpoint) {
 		v4, v6 := from.IPv4().String(), from.IPv6().String()
 		cases = append(cases,
 			udp("broadcast", e2e.Broadcast(), v4, "10.0.0.255", others...),
-			udp("IPv4 multicast", e2e.MAC("01:00:5e:01:02:03"), v4, "239.1.2.3", others...),
-			udp("IPv6 multicast", e2e.MAC("33:33:00:00:01:23"), v6, "ff15::123", others...),
+			// Groups of the link, for which nobody has to ask (RFC 4541, section 2.1.2); the suite carry has the others.
+			udp("IPv4 multicast", e2e.MAC("01:00:5e:00:00:fb"), v4, "224.0.0.251", others...),
+			udp("IPv6 multicast", e2e.MAC("33:33:00:00:01:23"), v6, "ff02::123", others...),
+			udp("IPv4 multicast that nobody asked for", e2e.MAC("01:00:5e:01:02:03"), v4, "239.1.2.3"),
+			udp("IPv6 multicast that nobody asked for", e2e.MAC("33:33:00:00:01:24"), v6, "ff15::124"),
 			udp("known unicast", to.MAC(), v4, to.IPv4().String(), to),
 			udp("known IPv6 unicast", to.MAC(), v6, to.IPv6().String(), to),
 			udp("unknown unicast", e2e.MAC("fa:16:3e:00:00:77"), v4, "10.0.0.77"),
