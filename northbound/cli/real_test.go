@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -246,8 +247,15 @@ func TestBackupReal(t *testing.T) {
 			t.Fatalf("%s: exit status %d\n%s%s", s.args, code, out, errs)
 		}
 	}
-	_, out, errs := weft(t, "", "get", "ports", "-o", "name")
-	if n := strings.Count(out, "\n"); n != 6 {
-		t.Fatal(n, out, errs)
+	// The server follows its store, a little behind what was restored.
+	for end := time.Now().Add(10 * time.Second); ; {
+		_, out, errs := weft(t, "", "get", "ports", "-o", "name")
+		n := strings.Count(out, "\n")
+		if n == 6 {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatal(n, out, errs)
+		}
 	}
 }
