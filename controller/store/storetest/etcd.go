@@ -145,11 +145,35 @@ func (e *Etcd) Freeze(t testing.TB) (thaw func()) {
 	if err := e.cmd.Process.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
 	}
+	for end := time.Now().Add(10 * time.Second); !stopped(e.cmd.Process.Pid); {
+		if time.Now().After(end) {
+			t.Fatal("etcd does not stop")
+		}
+		time.Sleep(time.Millisecond)
+	}
 	return func() {
 		if err := e.cmd.Process.Signal(syscall.SIGCONT); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			t.Error(err)
 		}
 	}
+}
+
+// stopped tells whether every thread of a process is stopped: the signal reaches one after the other (proc(5)).
+func stopped(pid int) bool {
+	tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	if err != nil || len(tasks) == 0 {
+		return false
+	}
+	for _, task := range tasks {
+		stat, err := os.ReadFile(task)
+		if err != nil {
+			continue // it has ended
+		}
+		if _, after, _ := strings.Cut(string(stat), ") "); !strings.HasPrefix(after, "T") {
+			return false
+		}
+	}
+	return true
 }
 
 // freePort is a port nobody listens on now.
