@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -50,6 +51,7 @@ type report struct {
 	builds         map[string][]string // output of the compiler, by import path
 	open           map[test]bool       // tests that started and did not end
 	bad            map[string]int      // failed tests by package
+	reasons        []string            // what failed tests said of it, for the end
 }
 
 func newReport(out io.Writer) *report {
@@ -107,8 +109,27 @@ func (r *report) endTest(e event) {
 		r.failed++
 		r.bad[e.Package]++
 		fmt.Fprint(r.out, strings.Join(r.output[t], ""))
+		r.remember(e)
 	}
 	delete(r.output, t)
+}
+
+// said is a line that a test wrote by itself; drew is one of the lines in which rapid lists what it drew.
+var (
+	said = regexp.MustCompile(`^\s+\S+_test\.go:\d+: `)
+	drew = regexp.MustCompile(`\[rapid\] draw `)
+)
+
+// remember keeps the first lines that a failed test said, for those who see only the end of a long output.
+func (r *report) remember(e event) {
+	r.reasons = append(r.reasons, fmt.Sprintf("--- %s %s\n", e.Package, e.Test))
+	left := 12
+	for _, line := range r.output[test{e.Package, e.Test}] {
+		if left > 0 && said.MatchString(line) && !drew.MatchString(line) {
+			r.reasons = append(r.reasons, strings.TrimRight(line[:min(len(line), 400)], "\n")+"\n")
+			left--
+		}
+	}
 }
 
 func (r *report) endPackage(e event) {
@@ -149,11 +170,12 @@ func (r *report) cutOff(pkg string) []test {
 	return cut
 }
 
-// finish is the last line. Output that ended in the middle of a test is a failure.
+// finish says once more why tests failed, and is the last line. Output that ended in the middle of a test is a failure.
 func (r *report) finish() string {
 	for t := range r.open {
 		fmt.Fprintf(r.out, "%s %s did not end\n", t.pkg, t.name)
 		r.failed++
 	}
+	fmt.Fprint(r.out, strings.Join(r.reasons, ""))
 	return fmt.Sprintf("%d passed, %d failed", r.passed, r.failed)
 }

@@ -28,6 +28,17 @@ func TestReport(t *testing.T) {
 			want: []string{"why", "FAIL\tp", "ok  \tq"}, not: "noise", last: "1 passed, 1 failed",
 		},
 		{
+			name: "says again at the end why a test failed, without what rapid drew",
+			in: `{"Action":"run","Package":"p","Test":"TestA"}
+{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:7: [rapid] draw n: 1\n"}
+{"Action":"output","Package":"p","Test":"TestA","Output":"    a_test.go:9: one is not two\n"}
+{"Action":"fail","Package":"p","Test":"TestA"}
+{"Action":"output","Package":"p","Output":"FAIL\tp\t0.1s\n"}
+{"Action":"fail","Package":"p"}
+`,
+			want: []string{"FAIL\tp\t0.1s\n--- p TestA\n    a_test.go:9: one is not two\n"}, last: "0 passed, 1 failed",
+		},
+		{
 			name: "does not compile",
 			in: `{"ImportPath":"p [p.test]","Action":"build-output","Output":"p.go:1: undefined: x\n"}
 {"ImportPath":"p [p.test]","Action":"build-fail"}

@@ -41,7 +41,7 @@ func startOVS(t *testing.T, ports ...uint32) *ovs {
 	o := &ovs{t: t, dir: dir, ports: ports, seen: map[uint32]int{}}
 	o.must("ovsdb-tool", "create", dir+"/conf.db", "/usr/share/openvswitch/vswitch.ovsschema")
 	o.daemon("ovsdb-server", dir+"/conf.db", "--remote=punix:"+dir+"/db.sock", "--unixctl="+dir+"/ovsdb.ctl", "--log-file="+dir+"/ovsdb.log", "--no-chdir")
-	o.wait(dir + "/db.sock")
+	o.answers(dir + "/db.sock")
 	o.vsctl("--no-wait", "init")
 	o.daemon("unshare", "-n", "ovs-vswitchd", "unix:"+dir+"/db.sock", "--enable-dummy", "--disable-system", "--unixctl="+dir+"/vswitchd.ctl",
 		"--log-file="+dir+"/vswitchd.log", "--no-chdir")
@@ -77,6 +77,17 @@ func (o *ovs) must(name string, args ...string) string {
 	return string(out)
 }
 
+// drops is what the switch counted as dropped by itself.
+func (o *ovs) drops() string {
+	var lines []string
+	for line := range strings.Lines(o.appctl("coverage/show")) {
+		if strings.Contains(line, "drop") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines, "")
+}
+
 func (o *ovs) vsctl(args ...string) {
 	o.must("ovs-vsctl", append([]string{"--db=unix:" + o.dir + "/db.sock", "--timeout=20"}, args...)...)
 }
@@ -95,11 +106,14 @@ func (o *ovs) daemon(name string, args ...string) {
 	})
 }
 
-// wait waits for a file.
-func (o *ovs) wait(path string) {
+// answers waits until somebody listens at a socket: its file is there a moment earlier.
+func (o *ovs) answers(socket string) {
 	o.t.Helper()
-	eventually(o.t, filepath.Base(path), func() bool {
-		_, err := os.Stat(path)
+	eventually(o.t, filepath.Base(socket), func() bool {
+		c, err := net.Dial("unix", socket)
+		if err == nil {
+			c.Close()
+		}
 		return err == nil
 	})
 }

@@ -60,7 +60,8 @@ func TestConnectionTrackingAgrees(t *testing.T) {
 		for i, a := range in {
 			r := s.Inject(1, a.frame)
 			if r.Err != nil || len(r.Outputs) != 1 || i >= len(want) || !bytes.Equal(r.Outputs[0].Frame, want[i]) {
-				rt.Fatalf("frame %d of %d: %x\nOpen vSwitch: %x\nsimulator:    %x %v", i, len(in), a.frame, want[i:min(i+1, len(want))], r.Outputs, r.Err)
+				rt.Fatalf("frame %d of %d, %d came out: %x\nOpen vSwitch: %x\nsimulator:    %x %v\n%s",
+					i, len(in), len(want), a.frame, want[i:min(i+1, len(want))], r.Outputs, r.Err, o.drops())
 			}
 			seen[be.Uint32(want[i][8:])]++
 		}
