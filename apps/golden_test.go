@@ -46,7 +46,9 @@ func TestGoldenDumps(t *testing.T) {
 		apply(tables, edit{Op: "port", Port: 4 + i, Net: 2, Flag: true})
 		apply(tables, edit{Op: "plug", Port: 4 + i, Host: i})
 	}
-	probe.Step()
+	if result := probe.StepResult(); len(result.Problems) > 0 {
+		t.Fatal(result.Problems[0].Owner, result.Problems[0].Err)
+	}
 	state := probe.Host("h0")
 	for _, app := range apps.All(intent.NewTables(), apps.Config{}) {
 		t.Run(app.Name, func(t *testing.T) {

@@ -12,14 +12,20 @@ import (
 	"github.com/weft-sdn/weft/southbound/flow"
 )
 
-// Ethernet addresses of groups (RFC 1112, section 6.4; RFC 2464, section 7).
+// groupBit tells the Ethernet addresses of groups from those of stations.
+var groupBit = flow.MACAddr{0: 0x01}
+
 var (
-	macs4, macs4Mask = flow.MACAddr{0x01, 0x00, 0x5e}, flow.MACAddr{0xff, 0xff, 0xff, 0x80}
-	macs6, macs6Mask = flow.MACAddr{0x33, 0x33}, flow.MACAddr{0xff, 0xff}
+	// fromHere matches frames of the host's own ports.
+	fromHere = pipeline.Via.Is(0)
+	// chosen matches frames of networks for which the hosts that get a group are chosen here, and not by apps/l2.
+	chosen = pipeline.Chosen.Is(1)
 )
 
-// fromHere matches frames of the host's own ports.
-var fromHere = pipeline.Via.Is(0)
+// families match IP multicast.
+func families() []flow.Field {
+	return []flow.Field{flow.Prefix(flow.IPv4Dst, groups4), flow.Prefix(flow.IPv6Dst, groups6)}
+}
 
 // ports are OpenFlow ports that get a copy.
 type ports map[uint32]bool

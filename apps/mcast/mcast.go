@@ -26,19 +26,22 @@ const (
 	ethIPv4, ethIPv6 = 0x0800, 0x86dd
 	protoIGMP        = 2
 
-	prioAsk   = pipeline.PrioAnswer + 40 // resolve: over the answers, and over what DHCP is asked
-	prioGroup = 60                       // l2: over broadcasts
+	prioGroup = 60 // l2: over broadcasts
 )
 
 // Priorities in table members.
 const (
-	prioQuery   = 230 // what asks everybody
-	prioRouters = 220 // reports of local ports
-	prioReport  = 210 // reports from elsewhere
-	prioLink    = 200 // groups of the link itself
-	prioListed  = 100 // a group that somebody listens to
-	prioOthers  = 20  // the rest, from local ports
-	prioAny     = 10  // the rest
+	prioAsked     = 240 // what a local port asks everybody
+	prioQuery     = 230 // what asks everybody
+	prioToRouters = 220 // reports of local ports, where there is a multicast router
+	prioToNobody  = 218 // reports of local ports, where there is none
+	prioToWires   = 216 // reports of local ports, where apps/l2 copies frames to other hosts
+	prioReport    = 210 // reports from elsewhere
+	prioLink      = 200 // groups of the link itself
+	prioListed    = 100 // a group that somebody listens to
+	prioRouters   = 30  // the rest, from local ports, where there is a multicast router
+	prioNobody    = 20  // the rest, from local ports, where there is none
+	prioAny       = 10  // the rest
 )
 
 // Priorities in table flood_local: all above that of the ports that get every frame.
@@ -65,6 +68,7 @@ type app struct{ *intent.Tables }
 func New(t *intent.Tables) compile.App {
 	a := app{t}
 	return compile.App{Name: "mcast", ID: id, Handler: newListener(t), Rules: []compile.Rule{
+		compile.ForEach("base", t.Hosts, a.base),
 		compile.About("listen", t.Members, func(m intent.Member) string { return m.Port.String() }, a.listen),
 		compile.About("heard", t.Listeners, func(l intent.Listener) string { return l.Port.String() }, a.heard),
 		compile.About("local", t.Heard, func(h intent.Heard) string { return h.Shard.Site.Network.String() }, a.local),
@@ -156,44 +160,61 @@ func (a app) group(r *table.Reader, g intent.GroupAt, out *compile.Out) {
 	}
 }
 
-// snoop takes IP multicast out of the flood on the hosts of a network, and has what ports say of groups handed to the
-// controller.
+// base is what holds on every host, for all networks: their frames are in table members only if they are snooped.
+func (a app) base(_ *table.Reader, h intent.Host, out *compile.Out) {
+	if !h.Up {
+		return
+	}
+	want := func(table uint8, priority uint16, do flow.Actions, m ...flow.Field) {
+		out.Flow(h.Name, table, priority, m, do)
+	}
+	members := uint8(pipeline.Members)
+	tell := pipeline.Punt(id)
+	flood := flow.Actions{flow.Goto(pipeline.Flood)}
+	asked := flow.Actions{pipeline.Asked.Set(1), flow.Goto(pipeline.Flood)}
+	toAll := flow.Match{flow.U32(flow.IPProto, protoIGMP), flow.IP(flow.IPv4Dst, all4)}
+	want(members, prioAsked, append(flow.Actions{tell}, flood...), append(toAll, fromHere)...)
+	want(members, prioAsked, append(flow.Actions{tell}, flood...), flow.U32(flow.ICMPv6Type, mldQuery), fromHere)
+	want(members, prioQuery, flood, toAll...)
+	for _, report := range reports() {
+		want(members, prioToNobody, flow.Actions{tell}, append(report, fromHere, chosen)...)
+		want(members, prioToWires, append(flow.Actions{tell}, asked...), append(report, fromHere)...)
+		want(members, prioReport, asked, report...)
+		want(pipeline.FloodLocal, prioLocalReport, nil, append(report, pipeline.Asked.Is(1))...)
+	}
+	want(members, prioLink, flood, flow.Prefix(flow.IPv4Dst, link4))
+	want(members, prioLink, flood, flow.Prefix(flow.IPv6Dst, link6))
+	for _, family := range families() {
+		want(members, prioNobody, nil, family, fromHere, chosen)
+		want(members, prioAny, asked, family)
+	}
+	want(pipeline.FloodLocal, prioLocalNobody, nil, pipeline.Asked.Is(1))
+}
+
+// snoop takes a network's groups out of the flood on one host, and sends its multicast routers what they are to get.
 func (a app) snoop(r *table.Reader, s intent.Site, out *compile.Out) {
 	n, ok := a.Networks.Get(r, s.Network)
 	if !ok || !n.Snoop {
 		return
 	}
-	want := func(table uint8, priority uint16, do flow.Actions, m ...flow.Field) {
-		out.Flow(s.Host, table, priority, append(flow.Match{pipeline.Net.Is(uint64(n.Tag))}, m...), do)
+	net := pipeline.Net.Is(uint64(n.Tag))
+	way, alone := a.tunnel(r, n)
+	do := flow.Actions{flow.Goto(pipeline.Members)}
+	if alone {
+		do = append(flow.Actions{pipeline.Chosen.Set(1)}, do...)
 	}
-	flood := flow.Actions{flow.Goto(pipeline.Flood)}
-	asked := flow.Actions{pipeline.Asked.Set(1), flow.Goto(pipeline.Flood)}
-	for _, message := range append(reports(), flow.Match{flow.U32(flow.ICMPv6Type, mldQuery)}) {
-		want(pipeline.Resolve, prioAsk, flow.Actions{pipeline.Punt(id), flow.Goto(pipeline.L2)}, message...)
-	}
-	want(pipeline.L2, prioGroup, flow.Actions{flow.Goto(pipeline.Members)}, flow.MACMasked(flow.EthDst, macs4, macs4Mask))
-	want(pipeline.L2, prioGroup, flow.Actions{flow.Goto(pipeline.Members)}, flow.MACMasked(flow.EthDst, macs6, macs6Mask))
-	want(pipeline.Members, prioQuery, flood, flow.U32(flow.IPProto, protoIGMP), flow.IP(flow.IPv4Dst, all4))
-	want(pipeline.Members, prioLink, flood, flow.Prefix(flow.IPv4Dst, link4))
-	want(pipeline.Members, prioLink, flood, flow.Prefix(flow.IPv6Dst, link6))
-	families := []flow.Field{flow.Prefix(flow.IPv4Dst, groups4), flow.Prefix(flow.IPv6Dst, groups6)}
-	for _, family := range families {
-		want(pipeline.Members, prioAny, asked, family)
-	}
-	for _, report := range reports() {
-		want(pipeline.Members, prioReport, asked, report...)
-		want(pipeline.FloodLocal, prioLocalReport, nil, append(flow.Match{pipeline.Asked.Is(1)}, report...)...)
-	}
-	want(pipeline.FloodLocal, prioLocalNobody, nil, pipeline.Asked.Is(1))
-	way, ok := a.tunnel(r, n)
-	if !ok {
+	out.Flow(s.Host, pipeline.L2, prioGroup, flow.Match{net, flow.MACMasked(flow.EthDst, groupBit, groupBit)}, do)
+	if !alone {
 		return
 	}
 	routers := a.to(r, way, s, netip.Addr{})
-	for _, family := range families {
-		want(pipeline.Members, prioOthers, routers, fromHere, family)
+	if len(routers) == 0 {
+		return
+	}
+	for _, family := range families() {
+		out.Flow(s.Host, pipeline.Members, prioRouters, flow.Match{net, fromHere, family}, routers)
 	}
 	for _, report := range reports() {
-		want(pipeline.Members, prioRouters, routers, append(flow.Match{fromHere}, report...)...)
+		out.Flow(s.Host, pipeline.Members, prioToRouters, append(report, net, fromHere), append(flow.Actions{pipeline.Punt(id)}, routers...))
 	}
 }

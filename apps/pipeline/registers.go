@@ -17,6 +17,8 @@ var (
 	Toward = flow.Sub{ID: flow.Reg12, Off: 16, Len: 8}
 	// Asked is 1 for a frame that goes to those ports only that asked for its group.
 	Asked = flow.Sub{ID: flow.Reg2, Off: 24, Len: 1}
+	// Chosen is 1 for a frame to a group of which the members' hosts are chosen one by one: none but those get it.
+	Chosen = flow.Sub{ID: flow.Reg12, Off: 24, Len: 1}
 	// Shard is the part of a network's local ports to which FloodLocal copies the frame (see apps/l2).
 	Shard = flow.Sub{ID: flow.Reg3, Off: 0, Len: 32}
 	// Router is the tag of the router that the frame is at (RouterStatus.tag); RouterIn sets it.
@@ -54,5 +56,6 @@ var Registers = []Register{
 	{"outertag", OuterTag, "outer VLAN id of a frame that had two"},
 	{"reason", Reason, "why the frame is dropped"},
 	{"asked", Asked, "1: only ports that asked for its group get the frame"},
+	{"chosen", Chosen, "1: only hosts with a port that asked for its group get the frame"},
 	{"shard", Shard, "which of the network's local ports a copy is for"},
 }
