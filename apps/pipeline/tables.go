@@ -9,27 +9,29 @@ import (
 // Numbers of the tables, in the order that frames pass them. Later concerns (routing, NAT, policies, load balancing) have
 // their places between these.
 const (
-	Classify       = 0
-	ClassifyInner  = 1
-	TunnelOrigin   = 2
-	WireOrigin     = 4
-	PortSecurity   = 10
-	PortSecurityND = 12
-	Resolve        = 20
-	ResolveND      = 22
-	RouterIn       = 24
-	RouterLocal    = 26
-	Route          = 28
-	RouteHop       = 30
-	Neighbour      = 32
-	L2             = 40
-	Members        = 41
-	Learned        = 42
-	Unknown        = 43
-	Flood          = 44
-	FloodLocal     = 46
-	Deliver        = 60
-	Dropped        = 62
+	Classify        = 0
+	ClassifyInner   = 1
+	TunnelOrigin    = 2
+	WireOrigin      = 4
+	PortSecurity    = 10
+	PortSecurityIP  = 11
+	PortSecurityND  = 12
+	PortSecurityMAC = 13
+	Resolve         = 20
+	ResolveND       = 22
+	RouterIn        = 24
+	RouterLocal     = 26
+	Route           = 28
+	RouteHop        = 30
+	Neighbour       = 32
+	L2              = 40
+	Members         = 41
+	Learned         = 42
+	Unknown         = 43
+	Flood           = 44
+	FloodLocal      = 46
+	Deliver         = 60
+	Dropped         = 62
 )
 
 // Table is a row of the pipeline: what its flows may be.
@@ -91,15 +93,31 @@ var Tables = []Table{
 	},
 	{
 		ID: PortSecurity, Name: "port_security",
-		Doc:   "Lets through what a port may send: its own MAC address, with its own IPv4, IPv6 and ARP sender addresses and its allowed address pairs.",
-		Match: fields(flow.InPort, flow.EthSrc, flow.EthDst, flow.EthType, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.UDPSrc, flow.UDPDst, flow.IPFrag, arpFields, ndFields),
-		Next:  []uint8{PortSecurityND, Resolve},
+		Doc:   "Lets through what a port sends with its own MAC address, or with one of its allowed address pairs.",
+		Match: fields(flow.InPort, flow.EthSrc),
+		Next:  []uint8{PortSecurityIP},
 		Apps:  []string{"portsecurity"},
 	},
 	{
+		ID: PortSecurityIP, Name: "port_security_ip",
+		Doc:   "Holds IPv4, IPv6 and ARP sender addresses against the port's own and its allowed address pairs.",
+		Match: fields(flow.InPort, flow.EthSrc, flow.EthDst, flow.EthType, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.UDPSrc, flow.UDPDst, flow.IPFrag, arpFields, ndFields),
+		Next:  []uint8{PortSecurityND, Resolve},
+		Miss:  Miss{Goto: Resolve},
+		Apps:  []string{"base", "portsecurity"},
+	},
+	{
 		ID: PortSecurityND, Name: "port_security_nd",
-		Doc:   "Holds the link-layer options and targets of neighbour discovery against the port's own addresses.",
-		Match: fields(flow.InPort, flow.IPv6Src, ndFields),
+		Doc:   "Holds the targets of neighbour advertisements against the port's own addresses.",
+		Match: fields(flow.InPort, ndFields),
+		Next:  []uint8{PortSecurityMAC},
+		Miss:  Miss{Goto: PortSecurityMAC},
+		Apps:  []string{"base", "portsecurity"},
+	},
+	{
+		ID: PortSecurityMAC, Name: "port_security_mac",
+		Doc:   "Holds the link-layer addresses that neighbour discovery tells against the port's own.",
+		Match: fields(flow.InPort, ndFields),
 		Next:  []uint8{Resolve},
 		Miss:  Miss{Goto: Resolve},
 		Apps:  []string{"base", "portsecurity"},

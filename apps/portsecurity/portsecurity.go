@@ -19,7 +19,7 @@ import (
 )
 
 const (
-	prioNever, prioAllow, prioForge, prioOther = 200, 100, 90, 80
+	prioNever, prioAllow, prioForge = 200, 100, 90
 
 	ethIPv4, ethARP, ethIPv6 = 0x0800, 0x0806, 0x86dd
 
@@ -32,6 +32,9 @@ var (
 	anyIPv6       = netip.IPv6Unspecified()
 	broadcastIPv4 = netip.AddrFrom4([4]byte{255, 255, 255, 255})
 	noMAC         flow.MACAddr
+
+	solicit, advert = flow.U32(flow.ICMPv6Type, icmpSolicit), flow.U32(flow.ICMPv6Type, icmpAdvert)
+	noCode          = flow.U32(flow.ICMPv6Code, 0)
 )
 
 type app struct{ *intent.Tables }
@@ -45,21 +48,34 @@ func New(t *intent.Tables) compile.App {
 	}}
 }
 
-// base drops what no protected port may send, and what its own flows did not let through.
+// base writes what holds for every protected port: what none may send, what each may send with its own MAC address before it
+// has an IP address, and that what else there is of IP and ARP is dropped, unless a port's own flows let it through.
 func (a app) base(_ *table.Reader, h intent.Host, out *compile.Out) {
 	if !h.Up {
 		return
 	}
 	drop := func(t uint8, priority uint16, m ...flow.Field) { out.Flow(h.Name, t, priority, m, nil) }
-	drop(pipeline.PortSecurity, prioNever, flow.U32(flow.ICMPv6Type, icmpRouterAdvert))
-	drop(pipeline.PortSecurity, prioNever, flow.U32(flow.ICMPv6Type, icmpRedirect))
-	drop(pipeline.PortSecurity, prioNever, flow.U32(flow.EthType, ethIPv4), flow.U32(flow.UDPSrc, 67))
-	drop(pipeline.PortSecurity, prioNever, flow.U32(flow.EthType, ethIPv6), flow.U32(flow.UDPSrc, 547))
+	drop(pipeline.PortSecurityIP, prioNever, flow.U32(flow.ICMPv6Type, icmpRouterAdvert))
+	drop(pipeline.PortSecurityIP, prioNever, flow.U32(flow.ICMPv6Type, icmpRedirect))
+	drop(pipeline.PortSecurityIP, prioNever, flow.U32(flow.EthType, ethIPv4), flow.U32(flow.UDPSrc, 67))
+	drop(pipeline.PortSecurityIP, prioNever, flow.U32(flow.EthType, ethIPv6), flow.U32(flow.UDPSrc, 547))
 	for _, ethType := range []uint32{ethIPv4, ethARP, ethIPv6} {
-		drop(pipeline.PortSecurity, prioForge, flow.U32(flow.EthType, ethType))
+		drop(pipeline.PortSecurityIP, prioForge, flow.U32(flow.EthType, ethType))
 	}
-	drop(pipeline.PortSecurityND, prioForge, flow.U32(flow.ICMPv6Type, icmpSolicit))
 	drop(pipeline.PortSecurityND, prioForge, flow.U32(flow.ICMPv6Type, icmpAdvert))
+	drop(pipeline.PortSecurityMAC, prioForge, flow.U32(flow.ICMPv6Type, icmpSolicit))
+	drop(pipeline.PortSecurityMAC, prioForge, flow.U32(flow.ICMPv6Type, icmpAdvert))
+
+	allow := func(t uint8, m ...flow.Field) {
+		out.Flow(h.Name, t, prioAllow, m, flow.Actions{flow.Goto(pipeline.Resolve)})
+	}
+	allow(pipeline.PortSecurityIP, flow.IP(flow.IPv4Src, anyIPv4), flow.IP(flow.IPv4Dst, broadcastIPv4), flow.U32(flow.UDPSrc, 68), flow.U32(flow.UDPDst, 67))
+	for _, kind := range []uint32{icmpRouterSolicit, icmpListenerReport, icmpListenerReport2} {
+		allow(pipeline.PortSecurityIP, flow.IP(flow.IPv6Src, anyIPv6), flow.U32(flow.ICMPv6Type, kind))
+	}
+	// Neighbour discovery says a MAC address, or nothing.
+	allow(pipeline.PortSecurityMAC, solicit, noCode, flow.MAC(flow.NDSLL, noMAC))
+	allow(pipeline.PortSecurityMAC, advert, noCode, flow.MAC(flow.NDTLL, noMAC))
 }
 
 // protect writes what one port may send.
@@ -69,7 +85,7 @@ func (a app) protect(r *table.Reader, b intent.Binding, out *compile.Out) {
 		return
 	}
 	g := guard{out: out, host: b.Host, in: flow.U32(flow.InPort, b.OFPort)}
-	g.ownMAC(p.MAC)
+	g.own(p.MAC)
 	for _, ip := range p.IPs {
 		g.address(p.MAC, netip.PrefixFrom(ip, ip.BitLen()))
 	}
@@ -77,7 +93,7 @@ func (a app) protect(r *table.Reader, b intent.Binding, out *compile.Out) {
 	g.address(p.MAC, netip.PrefixFrom(linkLocal, linkLocal.BitLen()))
 	for _, pair := range p.Pairs {
 		if pair.MAC != p.MAC {
-			g.ownMAC(pair.MAC)
+			g.own(pair.MAC)
 		}
 		g.address(pair.MAC, pair.Prefix)
 	}
@@ -90,37 +106,30 @@ type guard struct {
 	in   flow.Field
 }
 
-func (g guard) allow(t uint8, priority uint16, next uint8, m ...flow.Field) {
-	g.out.Flow(g.host, t, priority, append(flow.Match{g.in}, m...), flow.Actions{flow.Goto(next)})
+func (g guard) allow(t, next uint8, m ...flow.Field) {
+	g.out.Flow(g.host, t, prioAllow, append(flow.Match{g.in}, m...), flow.Actions{flow.Goto(next)})
 }
 
-// ownMAC lets a port use a MAC address for what needs no IP address yet, and for protocols other than IP and ARP.
-func (g guard) ownMAC(mac flow.MACAddr) {
+// own lets a port send with a MAC address, and say in ARP probes and neighbour discovery that it has it.
+func (g guard) own(mac flow.MACAddr) {
 	src := flow.MAC(flow.EthSrc, mac)
-	g.allow(pipeline.PortSecurity, prioOther, pipeline.Resolve, src)
-	g.allow(pipeline.PortSecurity, prioAllow, pipeline.Resolve, src, flow.IP(flow.IPv4Src, anyIPv4), flow.IP(flow.IPv4Dst, broadcastIPv4), flow.U32(flow.UDPSrc, 68), flow.U32(flow.UDPDst, 67))
-	g.allow(pipeline.PortSecurity, prioAllow, pipeline.Resolve, src, flow.U32(flow.ARPOp, 1), flow.IP(flow.ARPSPA, anyIPv4), flow.MAC(flow.ARPSHA, mac))
-	for _, kind := range []uint32{icmpRouterSolicit, icmpListenerReport, icmpListenerReport2} {
-		g.allow(pipeline.PortSecurity, prioAllow, pipeline.Resolve, src, flow.IP(flow.IPv6Src, anyIPv6), flow.U32(flow.ICMPv6Type, kind))
-	}
-	// A solicitation says its sender's MAC address, or nothing.
-	g.allow(pipeline.PortSecurityND, prioAllow, pipeline.Resolve, flow.U32(flow.ICMPv6Type, icmpSolicit), flow.U32(flow.ICMPv6Code, 0), flow.MAC(flow.NDSLL, mac))
-	g.allow(pipeline.PortSecurityND, prioAllow, pipeline.Resolve, flow.U32(flow.ICMPv6Type, icmpSolicit), flow.U32(flow.ICMPv6Code, 0), flow.MAC(flow.NDSLL, noMAC))
+	g.allow(pipeline.PortSecurity, pipeline.PortSecurityIP, src)
+	g.allow(pipeline.PortSecurityIP, pipeline.Resolve, src, flow.U32(flow.ARPOp, 1), flow.IP(flow.ARPSPA, anyIPv4), flow.MAC(flow.ARPSHA, mac))
+	g.allow(pipeline.PortSecurityMAC, pipeline.Resolve, solicit, noCode, flow.MAC(flow.NDSLL, mac))
+	g.allow(pipeline.PortSecurityMAC, pipeline.Resolve, advert, noCode, flow.MAC(flow.NDTLL, mac))
 }
 
 // address lets a port send from, and claim, an address or a block of them.
 func (g guard) address(mac flow.MACAddr, from netip.Prefix) {
 	src := flow.MAC(flow.EthSrc, mac)
 	if from.Addr().Is4() {
-		g.allow(pipeline.PortSecurity, prioAllow, pipeline.Resolve, src, flow.Prefix(flow.IPv4Src, from), flow.U32(flow.EthType, ethIPv4))
-		g.allow(pipeline.PortSecurity, prioAllow, pipeline.Resolve, src, flow.Prefix(flow.ARPSPA, from), flow.U32(flow.EthType, ethARP), flow.MAC(flow.ARPSHA, mac))
+		g.allow(pipeline.PortSecurityIP, pipeline.Resolve, src, flow.Prefix(flow.IPv4Src, from), flow.U32(flow.EthType, ethIPv4))
+		g.allow(pipeline.PortSecurityIP, pipeline.Resolve, src, flow.Prefix(flow.ARPSPA, from), flow.U32(flow.EthType, ethARP), flow.MAC(flow.ARPSHA, mac))
 		return
 	}
-	g.allow(pipeline.PortSecurity, prioAllow, pipeline.PortSecurityND, src, flow.Prefix(flow.IPv6Src, from), flow.U32(flow.EthType, ethIPv6))
-	g.allow(pipeline.PortSecurity, prioAllow, pipeline.PortSecurityND, src, flow.IP(flow.IPv6Src, anyIPv6), flow.U32(flow.ICMPv6Type, icmpSolicit), flow.U32(flow.ICMPv6Code, 0), flow.Prefix(flow.NDTarget, from))
-	for _, claimed := range []flow.MACAddr{mac, noMAC} {
-		g.allow(pipeline.PortSecurityND, prioAllow, pipeline.Resolve, flow.U32(flow.ICMPv6Type, icmpAdvert), flow.U32(flow.ICMPv6Code, 0), flow.Prefix(flow.NDTarget, from), flow.MAC(flow.NDTLL, claimed))
-	}
+	g.allow(pipeline.PortSecurityIP, pipeline.PortSecurityND, src, flow.Prefix(flow.IPv6Src, from), flow.U32(flow.EthType, ethIPv6))
+	g.allow(pipeline.PortSecurityIP, pipeline.PortSecurityND, src, flow.IP(flow.IPv6Src, anyIPv6), solicit, noCode, flow.Prefix(flow.NDTarget, from))
+	g.allow(pipeline.PortSecurityND, pipeline.PortSecurityMAC, advert, noCode, flow.Prefix(flow.NDTarget, from))
 }
 
 // LinkLocal returns the link-local address made from a MAC address (RFC 4291, appendix A: modified EUI-64).
