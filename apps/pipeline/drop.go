@@ -8,11 +8,10 @@ type DropReason uint8
 // The reasons. Numbers are on switches: one once given is never given to another reason.
 const (
 	// UnknownTunnelID is of frames with a tunnel id that no network on the host has.
-	UnknownTunnelID DropReason = iota + 1
-	// UnknownSender is of frames of a network from a tunnel address that is no host with that network.
-	UnknownSender
-	// ForeignMAC is of frames whose source address belongs elsewhere, or to nobody.
-	ForeignMAC
+	UnknownTunnelID DropReason = 1
+	// ForeignMAC is of frames whose sender may not use their source address: it belongs elsewhere, or to nobody, or the tunnel
+	// address that they come from is no host with the network.
+	ForeignMAC DropReason = 3 // 2 was of unknown tunnel addresses alone
 )
 
 // DropReasons lists the reasons with their names in metrics and status.
@@ -21,7 +20,6 @@ var DropReasons = []struct {
 	Name   string
 }{
 	{UnknownTunnelID, "unknown-tunnel-id"},
-	{UnknownSender, "unknown-tunnel-sender"},
 	{ForeignMAC, "foreign-source-mac"},
 }
 

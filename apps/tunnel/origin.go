@@ -42,8 +42,8 @@ func (a app) loose(r *table.Reader, p intent.Port, out *compile.Out) {
 	}
 }
 
-// arrive knows the frames of a network that other hosts send, on the hosts that have it, and what becomes of those with an
-// address that no port has.
+// arrive knows the frames of a network that come by tunnels, on the hosts that have it. Whether their senders may send them
+// is for table tunnel_origin, where each source address comes with the host that it may come from.
 func (a app) arrive(r *table.Reader, s intent.Site, out *compile.Out) {
 	n, ok := a.Networks.Get(r, s.Network)
 	if !ok {
@@ -59,13 +59,9 @@ func (a app) arrive(r *table.Reader, s intent.Site, out *compile.Out) {
 		}
 		tunnelled = true
 		match, undo := by.Arrive(carry.Segment{ID: segment.ID, Inner: segment.Inner, Transparent: n.Transparent})
-		out.Flow(s.Host, pipeline.Classify, 90, match, pipeline.Drop(pipeline.UnknownSender))
-		known := slices.Concat(undo, flow.Actions{
+		out.Flow(s.Host, pipeline.Classify, 100, match, slices.Concat(undo, flow.Actions{
 			pipeline.Net.Set(uint64(n.Tag)), pipeline.Via.Set(pipeline.ViaSegment(segment.Key.Index)), flow.Goto(pipeline.TunnelOrigin),
-		})
-		for _, ip := range a.senders(r, s, segment, out) {
-			out.Flow(s.Host, pipeline.Classify, 100, append(match[:len(match):len(match)], carry.From(ip)), known)
-		}
+		}))
 	}
 	if !tunnelled {
 		return
@@ -126,21 +122,26 @@ func (a app) sender(r *table.Reader, network intent.Key, at, from string, segmen
 	return hop, h.TunnelIP, ok && h.TunnelIP.IsValid()
 }
 
-// senders returns the tunnel addresses of the other hosts that take part in a segment.
-func (a app) senders(r *table.Reader, s intent.Site, segment intent.Segment, out *compile.Out) []netip.Addr {
-	own, _ := a.Hosts.Get(r, s.Host)
-	var ips []netip.Addr
-	for _, host := range a.AttachedHosts.List(r, segment.Key) {
-		h, ok := a.Hosts.Get(r, host)
-		switch {
-		case !ok || host == s.Host || !h.TunnelIP.IsValid():
-		case own.TunnelIP.IsValid() && own.TunnelIP.Is4() != h.TunnelIP.Is4():
-			out.Failed("hosts %q (%s) and %q (%s) cannot reach each other: one tunnel address is IPv4, the other IPv6", s.Host, own.TunnelIP, host, h.TunnelIP)
-		default:
-			ips = append(ips, h.TunnelIP)
+// families says when the hosts of a network cannot reach each other.
+func (a app) families(r *table.Reader, n intent.Network, out *compile.Out) {
+	var one intent.Host // the first of a family
+	for segment := range a.SegmentsOf.List(r, n.Key) {
+		by, err := carry.Of(segment.Type)
+		if err != nil || by.Family() != carry.Tunnels {
+			continue
+		}
+		for _, host := range a.AttachedHosts.List(r, segment.Key) {
+			h, ok := a.Hosts.Get(r, host)
+			switch {
+			case !ok || !h.TunnelIP.IsValid():
+			case !one.TunnelIP.IsValid():
+				one = h
+			case one.TunnelIP.Is4() != h.TunnelIP.Is4():
+				out.Failed("hosts %q (%s) and %q (%s) cannot reach each other: one tunnel address is IPv4, the other IPv6", one.Name, one.TunnelIP, h.Name, h.TunnelIP)
+				return
+			}
 		}
 	}
-	return ips
 }
 
 // origin tells every host with the network of a port from where the port's addresses may come.
@@ -177,7 +178,7 @@ func (a app) origin(r *table.Reader, p intent.Port, out *compile.Out) {
 	}
 }
 
-// routed lets in what a router sends: it routes on every host, and its address comes from all of them.
+// routed lets in what a router sends: its address comes from every host where it is active.
 func (a app) routed(r *table.Reader, i intent.RouterInterface, out *compile.Out) {
 	router, ok := a.Routers.Get(r, i.Key.Router)
 	if !ok || !router.Up {
@@ -187,9 +188,18 @@ func (a app) routed(r *table.Reader, i intent.RouterInterface, out *compile.Out)
 	if !ok || !a.tunnelled(r, i.Network) {
 		return
 	}
-	for _, host := range a.SitesOf.List(r, i.Network) {
-		out.Flow(host, pipeline.TunnelOrigin, prioRouter,
-			flow.Match{pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthSrc, router.MAC)}, flow.Actions{flow.Goto(pipeline.L2)})
+	match := flow.Match{pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthSrc, router.MAC)}
+	segments := a.SegmentsOf.Count(r, i.Network)
+	for _, at := range a.SitesOf.List(r, i.Network) {
+		senders := map[netip.Addr]bool{} // several hosts may come by one that bridges
+		for _, from := range a.ActiveOn.List(r, i.Key.Router) {
+			_, ip, ok := a.sender(r, i.Network, at, from, segments)
+			if !ok || from == at || senders[ip] {
+				continue
+			}
+			senders[ip] = true
+			out.Flow(at, pipeline.TunnelOrigin, prioRouter, append(match[:2:2], carry.From(ip)), flow.Actions{flow.Goto(pipeline.L2)})
+		}
 	}
 }
 

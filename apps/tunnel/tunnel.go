@@ -1,8 +1,8 @@
 // Package tunnel keeps the tunnels of every host: one flow-based port for each technology that the host's networks use, which
 // frames are let in by it, and watches over the ways to the hosts that it shares networks with.
 //
-// The way of a frame that another host sent: table classify knows its network by the tunnel's id, and that its sender has the
-// network; table tunnel_origin holds its source address against where the ports are. What fails either is dropped and counted.
+// The way of a frame that another host sent: table classify knows its network by the tunnel's id; table tunnel_origin holds its
+// source address, and the tunnel address that it comes from, against where the ports are. What fails is dropped and counted.
 package tunnel
 
 import (
@@ -36,6 +36,7 @@ func New(t *intent.Tables, cfg Config) compile.App {
 	rules := []compile.Rule{
 		compile.About("port", t.Carried, carriedHost, a.port),
 		compile.ForEach("group", t.Hosts, a.group),
+		compile.ForEach("families", t.Networks, a.families),
 		compile.ForEach("loose", t.Ports, a.loose),
 		compile.About("arrive", t.Sites, siteNetwork, a.arrive),
 		compile.ForEach("origin", t.Ports, a.origin),

@@ -135,7 +135,7 @@ func forgedTunnelFrames(c *e2e.Cloud) {
 				{name: "broadcast", from: "h3", id: same, src: vm3, dst: e2e.Broadcast(), to: first},
 				{name: "with an id that no network has", from: "h2", id: other, src: vm2, dst: vm1, counted: "unknown-tunnel-id"},
 				{name: "with the id of a network that is not there", from: "h2", id: func(uint32) uint32 { return blueID }, src: vm2, dst: vm1, counted: "unknown-tunnel-id"},
-				{name: "from a host without the network", from: "h4", id: same, src: vm2, dst: vm1, counted: "unknown-tunnel-sender"},
+				{name: "from a host without the network", from: "h4", id: same, src: vm2, dst: vm1, counted: "foreign-source-mac"},
 				{name: "from another port's host", from: "h3", id: same, src: vm2, dst: vm1, counted: "foreign-source-mac"},
 				{name: "with the address of a port that is here", from: "h2", id: same, src: vm1, dst: e2e.Broadcast(), counted: "foreign-source-mac"},
 				{name: "with an address that nobody has", from: "h2", id: same, src: e2e.MAC("fa:16:3e:00:00:99"), dst: vm1, counted: "foreign-source-mac"},
