@@ -59,6 +59,28 @@ func newMarks() marks {
 	return marks{map[flow.Key]struct{}{}, map[uint32]struct{}{}, map[uint32]struct{}{}}
 }
 
+// add marks what changes.
+func (m marks) add(d compile.HostDelta) {
+	for _, k := range d.RemovedFlows {
+		m.flows[k] = struct{}{}
+	}
+	for _, f := range d.AddedFlows {
+		m.flows[f.Key] = struct{}{}
+	}
+	for _, g := range d.AddedGroups {
+		m.groups[g.ID] = struct{}{}
+	}
+	for _, id := range d.RemovedGroups {
+		m.groups[id] = struct{}{}
+	}
+	for _, x := range d.AddedMeters {
+		m.meters[x.ID] = struct{}{}
+	}
+	for _, id := range d.RemovedMeters {
+		m.meters[id] = struct{}{}
+	}
+}
+
 func (m marks) empty() bool { return len(m.flows)+len(m.groups)+len(m.meters) == 0 }
 
 // Stats counts what happened to a target since the controller started.
@@ -93,31 +115,31 @@ func (t *Target) apply(d compile.HostDelta, compiled int64) {
 		default:
 		}
 	}
+	if len(t.flows) == 0 {
+		t.flows = make(map[flow.Key]*entry, len(d.AddedFlows))
+	}
 	for _, k := range d.RemovedFlows {
 		delete(t.flows, k)
 		t.forgive(k)
-		t.marked.flows[k] = struct{}{}
 	}
 	for _, f := range d.AddedFlows {
 		t.forgive(f.Key)
 		t.flows[f.Key] = &entry{instructions: f.Instructions, cookie: f.Cookie}
-		t.marked.flows[f.Key] = struct{}{}
 	}
 	for _, g := range d.AddedGroups {
 		t.groups[g.ID] = g
-		t.marked.groups[g.ID] = struct{}{}
 	}
 	for _, id := range d.RemovedGroups {
 		delete(t.groups, id)
-		t.marked.groups[id] = struct{}{}
 	}
 	for _, m := range d.AddedMeters {
 		t.meters[m.ID] = m
-		t.marked.meters[m.ID] = struct{}{}
 	}
 	for _, id := range d.RemovedMeters {
 		delete(t.meters, id)
-		t.marked.meters[id] = struct{}{}
+	}
+	if t.online { // else the dump decides, when it comes
+		t.marked.add(d)
 	}
 	t.signal()
 }
