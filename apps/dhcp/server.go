@@ -22,12 +22,14 @@ import (
 const (
 	leastInterval = 200 * time.Second
 	mostInterval  = 600 * time.Second
+	lookEvery     = 5 * time.Second // how often it is seen what is due: going over all networks on all hosts is not free
 )
 
 // server answers what flows hand over. It reads rows, and keeps only when it last advertised.
 type server struct {
 	*intent.Tables
-	next map[intent.Site]time.Time // when a network on a host is due
+	next   map[intent.Site]time.Time // when a network on a host is due
+	looked time.Time
 }
 
 // Packet answers one request.
@@ -181,6 +183,10 @@ func (s *server) advertise(network intent.Key) (advertisement, bool) {
 
 // Tick advertises to the ports of networks that are due.
 func (s *server) Tick(now time.Time, out *punt.Outbox) {
+	if now.Sub(s.looked) < lookEvery {
+		return
+	}
+	s.looked = now
 	if s.next == nil {
 		s.next = map[intent.Site]time.Time{}
 	}
@@ -218,5 +224,5 @@ func interval(s intent.Site) time.Duration {
 	for _, c := range []byte(s.String()) {
 		h = (h ^ uint32(c)) * 16777619 // FNV-1a
 	}
-	return leastInterval + time.Duration(h)%(mostInterval-leastInterval)
+	return leastInterval + time.Duration(h%uint32((mostInterval-leastInterval)/time.Millisecond))*time.Millisecond
 }
