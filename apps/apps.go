@@ -12,6 +12,7 @@ import (
 	"github.com/weft-sdn/weft/apps/provider"
 	"github.com/weft-sdn/weft/apps/route"
 	"github.com/weft-sdn/weft/apps/segment"
+	"github.com/weft-sdn/weft/apps/trunk"
 	"github.com/weft-sdn/weft/apps/tunnel"
 	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/intent"
@@ -35,6 +36,7 @@ func All(t *intent.Tables, cfg Config) []compile.App {
 		segment.New(t),            // 7
 		provider.New(t),           // 8
 		mcast.New(t),              // 9
+		trunk.New(t),              // 12
 		dhcp.New(t),               // 13
 		route.New(t),              // 14
 	}

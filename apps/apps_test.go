@@ -139,6 +139,23 @@ func apply(t *intent.Tables, e edit) {
 		t.Routes.Put(route(e))
 	case "no route":
 		t.Routes.Delete(route(e).Key)
+	case "trunk":
+		t.Trunks.Put(intent.Trunk{Key: trunkKey, Parent: portKey(0), Up: e.Flag})
+	case "no trunk":
+		t.Trunks.Delete(trunkKey)
+	case "subport":
+		t.Subports.Put(intent.Subport{Port: portKey(e.Port), Trunk: trunkKey, Parent: portKey(0), VLAN: uint32(101 + e.Alt)})
+	case "no subport":
+		t.Subports.Delete(portKey(e.Port))
+	case "subplug": // what the host reports of the pair that it was told to make
+		key := "red/" + portKey(e.Port).Name
+		for i, id := range []string{key, "trunk:" + key} {
+			t.Interfaces.Put(intent.Interface{Key: intent.InterfaceKey{Host: hostName(e.Host), Name: fmt.Sprintf("weft-%d-%d", i, e.Port)}, IfaceID: id, OFPort: uint32(500 + 2*e.Port + i), Seq: uint64(1 + e.Alt)})
+		}
+	case "no subplug":
+		for i := range 2 {
+			t.Interfaces.Delete(intent.InterfaceKey{Host: hostName(e.Host), Name: fmt.Sprintf("weft-%d-%d", i, e.Port)})
+		}
 	}
 }
 
@@ -186,6 +203,8 @@ func mapping(e edit) intent.MappingKey {
 	return intent.MappingKey{Host: hostName(e.Host), Physical: fmt.Sprintf("physnet%d", e.Alt%2)}
 }
 
+var trunkKey = intent.Key{Kind: intent.KindTrunk, Project: "red", Name: "t1"}
+
 var routerKey = intent.Key{Kind: intent.KindRouter, Project: "red", Name: "r1"}
 
 // routerInterfaces are those of a network: its IPv4 and IPv6 subnets.
@@ -214,7 +233,7 @@ func route(e edit) intent.Route {
 func drawEdit(t *rapid.T) edit {
 	return edit{
 		Op: rapid.SampledFrom([]string{"segments", "segments", "mapping", "mapping", "no mapping", "network", "port", "host", "plug", "plug", "port", "host", "network", "no network", "no port", "no host", "unplug",
-			"router", "router", "no router", "interface", "interface", "no interface", "route", "no route", "subnet", "no subnet", "member", "member", "no member"}).Draw(t, "op"),
+			"router", "router", "no router", "interface", "interface", "no interface", "route", "no route", "subnet", "no subnet", "member", "member", "no member", "trunk", "no trunk", "subport", "subport", "no subport", "subplug", "subplug", "no subplug"}).Draw(t, "op"),
 		Net:  rapid.IntRange(0, 3).Draw(t, "net"),
 		Port: rapid.IntRange(0, 4).Draw(t, "port"),
 		Host: rapid.IntRange(0, 2).Draw(t, "host"),

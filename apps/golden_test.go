@@ -21,7 +21,7 @@ import (
 var update = flag.Bool("update", false, "write the golden dumps anew")
 
 // TestGoldenDumps holds what each app makes of a small lab against the dump in its folder. The lab: net0 (vxlan) has vm0 on
-// host h0 and vm1 on h1, net1 (geneve) has vm2 on h0 and vm3 on h1, net0 has an IPv4
+// host h0 and vm1 on h1; vm0 is the parent of a trunk with vm6 of net1; net1 (geneve) has vm2 on h0 and vm3 on h1, net0 has an IPv4
 // and an IPv6 subnet whose ports are told their addresses, a router joins both networks and has a route that drops, one with a next hop and one with two. A third
 // network is qinq, for which h0 has a bridge and h1 has none: vm4 is on h0, vm5 on h1. What is shown is h0.
 func TestGoldenDumps(t *testing.T) {
@@ -39,6 +39,10 @@ func TestGoldenDumps(t *testing.T) {
 	for alt := range 4 {
 		apply(tables, edit{Op: "member", Port: alt % 2, Alt: alt})
 	}
+	apply(tables, edit{Op: "trunk", Flag: true})
+	apply(tables, edit{Op: "port", Port: 6, Net: 1, Flag: true})
+	apply(tables, edit{Op: "subport", Port: 6})
+	apply(tables, edit{Op: "subplug", Port: 6})
 	apply(tables, edit{Op: "network", Net: 2, Flag: true})
 	apply(tables, edit{Op: "segments", Net: 2, Alt: 1})
 	apply(tables, edit{Op: "mapping", Host: 0})
@@ -55,7 +59,7 @@ func TestGoldenDumps(t *testing.T) {
 			got := dump(state.Flows, app.ID)
 			slices.SortFunc(state.Ports, func(a, b compile.OVSPort) int { return strings.Compare(a.Name, b.Name) })
 			for _, p := range state.Ports {
-				if app.Name == "tunnel" && p.Type != "patch" || app.Name == "provider" && p.Type == "patch" {
+				if app.Name == "tunnel" && p.Type != "patch" || app.Name == "provider" && p.Type == "patch" && p.IfaceID == "" || app.Name == "trunk" && p.IfaceID != "" {
 					got += fmt.Sprintf("port %s on %s: %s, %s, OpenFlow port %d\n", p.Name, p.Bridge, p.Type, p.Options, p.OFPort)
 				}
 			}

@@ -275,9 +275,11 @@ func desiredPorts(own ovsdb.DesiredBridge, ports []compile.OVSPort, state *ovsdb
 			i = len(d.Bridges)
 			d.Bridges = append(d.Bridges, ovsdb.DesiredBridge{Name: p.Bridge, Elsewhere: true})
 		}
-		d.Bridges[i].Ports = append(d.Bridges[i].Ports, ovsdb.DesiredPort{
-			Name: p.Name, Type: p.Type, Options: parseOptions(p.Options), BFD: parseOptions(p.BFD), OFPortRequest: int32(p.OFPort),
-		})
+		want := ovsdb.DesiredPort{Name: p.Name, Type: p.Type, Options: parseOptions(p.Options), BFD: parseOptions(p.BFD), OFPortRequest: int32(p.OFPort)}
+		if p.IfaceID != "" {
+			want.ExternalIDs = map[string]string{"iface-id": p.IfaceID}
+		}
+		d.Bridges[i].Ports = append(d.Bridges[i].Ports, want)
 	}
 	if tags > 1 {
 		d.OtherConfig = map[string]string{"vlan-limit": strconv.Itoa(tags)}

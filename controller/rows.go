@@ -53,3 +53,38 @@ func (w *world) dropOfRouter(key intent.Key, staying map[any]bool) {
 		w.tables.Routes.Delete(k)
 	}
 }
+
+// putTrunk takes over a trunk with its subports: as many as there are.
+func (w *world) putTrunk(res *weftv1.Resource) error {
+	trunk, subports, err := intent.TrunkRows(res)
+	if err != nil {
+		return err
+	}
+	w.tables.Trunks.Put(trunk)
+	staying := map[intent.Key]bool{}
+	for _, s := range subports {
+		w.tables.Subports.Put(s)
+		staying[s.Port] = true
+	}
+	w.dropSubports(trunk.Key, staying)
+	return nil
+}
+
+func (w *world) dropTrunk(key intent.Key) {
+	w.tables.Trunks.Delete(key)
+	w.dropSubports(key, nil)
+}
+
+// dropSubports forgets the subports of a trunk that are not staying. One that another trunk has taken is no longer among them.
+func (w *world) dropSubports(trunk intent.Key, staying map[intent.Key]bool) {
+	var r table.Reader // what is read here is nobody's to remember
+	var gone []intent.Key
+	for s := range w.tables.SubportsOf.List(&r, trunk) {
+		if !staying[s.Port] {
+			gone = append(gone, s.Port)
+		}
+	}
+	for _, port := range gone {
+		w.tables.Subports.Delete(port)
+	}
+}

@@ -22,8 +22,11 @@ func (c *core) Overlay(res *weftv1.Resource) {
 	}
 	v := verdict{status: res.Status, phase: weftv1.Status_PHASE_ACTIVE}
 	v.notes(c.world.engine.Notes(key.String()))
-	if key.Kind == intent.KindPort {
+	switch key.Kind {
+	case intent.KindPort:
 		c.overlayPort(key, &v)
+	case intent.KindTrunk:
+		c.overlayTrunk(key, &v)
 	}
 	for _, p := range c.board.Settled(c.world.engine.FlowsOf(key.String())) {
 		v.carrier(p)
@@ -102,5 +105,15 @@ func (c *core) overlayPort(key intent.Key, v *verdict) {
 	p.LinkState = c.hosts.linkState(b.Host, b.Interface)
 	if p.LinkState == "down" {
 		v.condition("LinkDown", b.Host, "the interface has no carrier")
+	}
+}
+
+// overlayTrunk fills in where a trunk's parent is plugged.
+func (c *core) overlayTrunk(key intent.Key, v *verdict) {
+	c.world.mu.RLock()
+	defer c.world.mu.RUnlock()
+	trunk, _ := c.world.tables.Trunks.Peek(key)
+	if b, ok := c.world.tables.Bindings.Peek(trunk.Parent); ok {
+		v.status.Details = &weftv1.Status_Trunk{Trunk: &weftv1.TrunkStatus{Host: b.Host}}
 	}
 }

@@ -152,6 +152,9 @@ func (w *world) replace(resources []*weftv1.Resource, revision int64) {
 	for router := range w.tables.Routers.Scan() {
 		w.dropUnless(seen, router.Key)
 	}
+	for trunk := range w.tables.Trunks.Scan() {
+		w.dropUnless(seen, trunk.Key)
+	}
 	for name, h := range w.hosts {
 		if h.spec != nil {
 			w.dropUnless(seen, intent.Key{Kind: intent.KindHost, Name: name})
@@ -192,6 +195,8 @@ func (w *world) put(res *weftv1.Resource) {
 		}
 	case intent.KindRouter:
 		err = w.putRouter(res)
+	case intent.KindTrunk:
+		err = w.putTrunk(res)
 	case intent.KindHost:
 		spec := res.GetHostSpec()
 		if spec == nil {
@@ -227,6 +232,8 @@ func (w *world) drop(key intent.Key) {
 		w.tables.Subnets.Delete(key)
 	case intent.KindRouter:
 		w.dropRouter(key)
+	case intent.KindTrunk:
+		w.dropTrunk(key)
 	case intent.KindHost:
 		for k := range w.host(key.Name).plugged {
 			w.unplug(k)

@@ -59,6 +59,10 @@ func (a app) bind(r *table.Reader, p intent.Port, out *compile.Out) {
 		return
 	}
 	i, found := a.newest(r, p)
+	if s, inside := a.Subports.Get(r, p.Key); !found && inside {
+		out.Pending("%s has no interface on the host of its parent, %s, yet", s.Trunk, s.Parent)
+		return
+	}
 	if !found {
 		out.Pending("no host has an interface with iface-id %q or %q", p.Key.Project+"/"+p.Key.Name, p.UID)
 		return

@@ -12,6 +12,8 @@ const (
 	// ForeignMAC is of frames whose sender may not use their source address: it belongs elsewhere, or to nobody, or the tunnel
 	// address that they come from is no host with the network.
 	ForeignMAC DropReason = 3 // 2 was of unknown tunnel addresses alone
+	// UnknownVLAN is of frames that the endpoint of a trunk tagged with the VLAN id of no subport.
+	UnknownVLAN DropReason = 4
 )
 
 // DropReasons lists the reasons with their names in metrics and status.
@@ -21,6 +23,7 @@ var DropReasons = []struct {
 }{
 	{UnknownTunnelID, "unknown-tunnel-id"},
 	{ForeignMAC, "foreign-source-mac"},
+	{UnknownVLAN, "unknown-vlan"},
 }
 
 // Drop drops a frame and counts it. It costs a step of the lookup, and nothing for the frames that follow: what the

@@ -61,11 +61,11 @@ var (
 var Tables = []Table{
 	{
 		ID: Classify, Name: "classify",
-		Doc:   "Tells from the port, and from a tunnel's id and sender, to which network a frame belongs. What comes in by a port that no binding explains is dropped.",
+		Doc:   "Tells from the port, and from a tunnel's id and sender, to which network a frame belongs. Frames of a trunk are taken through the patch port of the subport that has their tag. What comes in by a port that no binding explains is dropped.",
 		Match: fields(flow.InPort, flow.VLANVID, tunFields),
-		Set:   fields(flow.Reg0, flow.Reg2, flow.Reg12),
+		Set:   fields(flow.Reg0, flow.Reg2, flow.Reg12, flow.VLANVID),
 		Next:  []uint8{ClassifyInner, TunnelOrigin, WireOrigin, PortSecurity, Resolve, L2, Dropped},
-		Apps:  []string{"l2", "tunnel"},
+		Apps:  []string{"l2", "trunk", "tunnel"},
 	},
 	{
 		ID: ClassifyInner, Name: "classify_inner",

@@ -94,6 +94,7 @@ type OVSPort struct {
 	Options string // interface options, "key=value" sorted and joined with commas
 	BFD     string // interface bfd settings, written as Options are; empty: none
 	OFPort  uint32 // OpenFlow port number to ask for; 0: any
+	IfaceID string // external_ids:iface-id, for a port by which the host plugs something in; empty: none
 	// Tags is how many VLAN tags flows look at in frames on the port. The switch is told when it is more than one.
 	Tags int
 }

@@ -81,7 +81,7 @@ func (t *txn) doomed(keys []Key, cascade bool) ([]Key, error) {
 
 // rank orders kinds for deletion: what refers to others comes before them.
 func (k Kind) rank() int {
-	return slices.Index([]Kind{KindRouter, KindPort, KindSubnet, KindNetwork, KindHost, KindSegmentRange, KindProject}, k)
+	return slices.Index([]Kind{KindTrunk, KindRouter, KindPort, KindSubnet, KindNetwork, KindHost, KindSegmentRange, KindProject}, k)
 }
 
 // use tells what depends on a resource and is not doomed itself.
@@ -131,6 +131,10 @@ func (s *state) eachReferrer(key Key, f func(Key)) {
 	case KindHost:
 		for port := range s.behind[key] {
 			f(port)
+		}
+	case KindPort:
+		if trunk, in := s.trunked[key]; in {
+			f(trunk)
 		}
 	case KindSubnet:
 		if n := s.subnets[key]; n != nil {

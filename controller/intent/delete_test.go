@@ -34,6 +34,8 @@ func TestDelete(t *testing.T) {
 		}},
 		{name: "host of a port", apply: `host/v tunnel_ip:"10.99.0.9" unmanaged:true` + "\n" + `port/red/x network:"web" host:"v"`,
 			keys: []string{"host/v"}, err: "host/v is used by port/red/x"},
+		{name: "port in a trunk", apply: `port/red/x network:"web" ` + "\n" + `trunk/red/t port:"vm1" sub_ports:{port:"x" segmentation_id:7}`,
+			keys: []string{"port/red/vm1", "port/red/x"}, err: "port/red/vm1 is used by trunk/red/t; port/red/x is used by trunk/red/t"},
 		{name: "range in use", keys: []string{"segmentrange/g"}, cascade: true, err: "segmentrange/g is used by network/red/g1"},
 		{name: "range with its networks", keys: []string{"segmentrange/g", "network/red/g1"}, deleted: []string{"network/red/g1", "segmentrange/g"}},
 		{name: "several in use", keys: []string{"subnet/red/web-v4", "segmentrange/g"}, err: "segmentrange/g is used by network/red/g1; subnet/red/web-v4 is used by port/red/vm1"},

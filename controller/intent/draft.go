@@ -29,6 +29,7 @@ type draft struct {
 	tunnel   netip.Addr
 
 	interfaces []wantedInterface // of a router
+	trunk      trunkFacts
 
 	old     *record // nil: it is new
 	same    bool    // nothing about it is to be changed
@@ -185,6 +186,8 @@ func specOf(res *weftv1.Resource) proto.Message {
 		return s.SegmentRangeSpec
 	case *weftv1.Resource_RouterSpec:
 		return s.RouterSpec
+	case *weftv1.Resource_TrunkSpec:
+		return s.TrunkSpec
 	}
 	return res.GetProjectSpec()
 }

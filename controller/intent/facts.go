@@ -90,6 +90,8 @@ func factsOf(key Key, res *weftv1.Resource) (any, error) {
 		return portFactsOf(key, res)
 	case KindRouter:
 		return routerFactsOf(key, res)
+	case KindTrunk:
+		return trunkFactsOf(key, res.GetTrunkSpec()), nil
 	case KindSegmentRange:
 		s := res.GetSegmentRangeSpec()
 		return &rangeFacts{space{s.GetNetworkType(), s.GetPhysicalNetwork()}, alloc.Range[alloc.ID]{First: alloc.ID(s.GetMinimum()), Last: alloc.ID(s.GetMaximum())}}, nil

@@ -22,16 +22,17 @@ const (
 	KindHost         Kind = "Host"
 	KindSegmentRange Kind = "SegmentRange"
 	KindRouter       Kind = "Router"
+	KindTrunk        Kind = "Trunk"
 )
 
 // Kinds returns all kinds, in the order of List.
 func Kinds() []Kind {
-	return []Kind{KindHost, KindNetwork, KindPort, KindProject, KindRouter, KindSegmentRange, KindSubnet}
+	return []Kind{KindHost, KindNetwork, KindPort, KindProject, KindRouter, KindSegmentRange, KindSubnet, KindTrunk}
 }
 
 // Owned tells whether resources of the kind belong to a project.
 func (k Kind) Owned() bool {
-	return k == KindNetwork || k == KindSubnet || k == KindPort || k == KindRouter
+	return k == KindNetwork || k == KindSubnet || k == KindPort || k == KindRouter || k == KindTrunk
 }
 
 // lower returns the kind as keys have it.
@@ -51,6 +52,8 @@ func (k Kind) lower() string {
 		return "segmentrange"
 	case KindRouter:
 		return "router"
+	case KindTrunk:
+		return "trunk"
 	}
 	return strings.ToLower(string(k))
 }
@@ -133,6 +136,8 @@ func specKind(res *weftv1.Resource) Kind {
 		return KindSegmentRange
 	case *weftv1.Resource_RouterSpec:
 		return KindRouter
+	case *weftv1.Resource_TrunkSpec:
+		return KindTrunk
 	}
 	return ""
 }

@@ -29,6 +29,8 @@ func (t *txn) parseSpec(d *draft) {
 		t.parseHost(d, d.given.GetHostSpec())
 	case KindRouter:
 		t.parseRouter(d, d.given.GetRouterSpec())
+	case KindTrunk:
+		t.parseTrunk(d, d.given.GetTrunkSpec())
 	case KindSegmentRange:
 		t.parseRange(d, d.given.GetSegmentRangeSpec())
 	}

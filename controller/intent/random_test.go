@@ -113,6 +113,11 @@ func anyResource(t *rapid.T) string {
 			return pick("", `interfaces:{subnet:"a"} `, `interfaces:{subnet:"b"} `, `interfaces:{subnet:"red/c" ip:"10.0.0.6"} `, `interfaces:{subnet:"blue/a" ip:"10.0.0.4"} `)
 		}
 		spec = subnet() + subnet() + pick("", `routes:{destination:"10.9.0.0/16" next_hops:{ip:"10.0.0.2"}} `, `routes:{destination:"::/0" type:"reject"} `)
+	case KindTrunk:
+		inside := func(vlan string) string {
+			return pick("", `sub_ports:{port:"a" segmentation_id:`+vlan+`} `, `sub_ports:{port:"b" segmentation_id:`+vlan+`} `)
+		}
+		spec = `port:"` + pick("a", "b", "c") + `" ` + inside("1") + inside("2")
 	case KindHost:
 		spec = pick("", `tunnel_ip:"10.9.0.1" `, `tunnel_ip:"10.9.0.2" `, `tunnel_ip:"10.9.0.3" unmanaged:true `)
 	case KindSegmentRange:
@@ -186,6 +191,11 @@ func mustBeSound(t *rapid.T, c *Catalog) {
 					t.Fatalf("%s has the gateway's address", key)
 				}
 				own(r, "%s on %s", f.GetIp(), network)
+			}
+		case KindTrunk:
+			f := trunkFactsOf(KeyOf(r), r.GetTrunkSpec())
+			for _, port := range append([]Key{f.parent}, f.subports...) {
+				own(r, "%s", port)
 			}
 		case KindRouter:
 			own(r, "tag %d", s.GetRouter().GetTag())

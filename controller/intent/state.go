@@ -22,6 +22,7 @@ type state struct {
 	tagged   alloc.IDs // the same
 	tunnels  map[netip.Addr]Key
 	behind   map[Key]map[Key]struct{} // ports of an unmanaged host
+	trunked  map[Key]Key              // the trunk that a port is in, as parent or as subport
 }
 
 // networkState is what belongs to a network, whether it exists or not.
@@ -79,7 +80,7 @@ func newState() *state {
 	s := &state{
 		records: map[Key]*record{}, members: map[string]map[Key]struct{}{}, networks: map[Key]*networkState{},
 		subnets: map[Key]*subnetState{}, tags: holders[alloc.ID]{}, types: map[space]*typeState{}, tunnels: map[netip.Addr]Key{},
-		behind: map[Key]map[Key]struct{}{},
+		behind: map[Key]map[Key]struct{}{}, trunked: map[Key]Key{},
 	}
 	return s
 }
@@ -125,6 +126,8 @@ func (s *state) index(rec *record) {
 		s.indexPort(rec.key, f)
 	case *routerFacts:
 		s.indexRouter(rec.key, f)
+	case *trunkFacts:
+		s.indexTrunk(rec.key, f)
 	case *rangeFacts:
 		t := s.changed(f.space)
 		i, _ := t.find(f.ids.First)
@@ -170,6 +173,8 @@ func (s *state) unindex(rec *record) {
 		s.unindexPort(rec.key, f)
 	case *routerFacts:
 		s.unindexRouter(rec.key, f)
+	case *trunkFacts:
+		s.unindexTrunk(rec.key, f)
 	case *rangeFacts:
 		t := s.changed(f.space)
 		t.ranges = slices.DeleteFunc(t.ranges, func(r segmentRange) bool { return r.key == rec.key })

@@ -20,6 +20,8 @@ type Tables struct {
 	Subnets    *table.Table[Key, Subnet]
 	Routers    *table.Table[Key, Router]
 	Routes     *table.Table[RouteKey, Route]
+	Trunks     *table.Table[Key, Trunk]
+	Subports   *table.Table[Key, Subport] // by port
 
 	RouterInterfaces *table.Table[InterfaceOf, RouterInterface]
 
@@ -79,6 +81,7 @@ type Tables struct {
 	RoutedOn        *table.Set[Key, string]                         // hosts where next hops on a network must be known
 	RoutesOf        *table.Index[Key, RouteKey, Route]              // of a router
 	InterfacesOf    *table.Index[Key, InterfaceOf, RouterInterface] // of a router
+	SubportsOf      *table.Index[Key, Key, Subport]                 // of a trunk
 	SegmentsOf      *table.Index[Key, SegmentKey, Segment]          // of a network, in order
 	InterfacesByID  *table.Index[string, InterfaceKey, Interface]   // by iface-id
 	HostsByTunnelIP *table.Set[netip.Addr, string]                  // hosts that claim an address
@@ -128,6 +131,10 @@ func NewTables() *Tables {
 	t.RoutedOn = table.NewSet(t.Routed, "hosts that route to", func(r Routed, add func(Key, string)) { add(r.Network, r.Host) })
 	t.InterfacesOf = table.NewIndex(t.RouterInterfaces, "interfaces of", func(i RouterInterface, add func(Key)) { add(i.Key.Router) })
 	t.RoutesOf = table.NewIndex(t.Routes, "routes of", func(r Route, add func(Key)) { add(r.Key.Router) })
+	t.Trunks = table.New(db, "trunk", func(t Trunk) Key { return t.Key })
+	t.Subports = table.New(db, "subport", func(s Subport) Key { return s.Port })
+	t.Subports.TextFunc(func(port Key) string { return "subport " + port.String() })
+	t.SubportsOf = table.NewIndex(t.Subports, "subports of", func(s Subport, add func(Key)) { add(s.Trunk) })
 	t.segments()
 	t.multicast()
 	t.SegmentsOf = table.NewIndex(t.Segments, "segments of", func(s Segment, add func(Key)) { add(s.Key.Network) })

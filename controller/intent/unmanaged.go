@@ -58,6 +58,9 @@ func (t *txn) checkBehind(d *draft) {
 	if rec != nil && !rec.res.GetHostSpec().GetUnmanaged() {
 		t.refuse(d, "spec.host", ReasonInvalid, "%s is managed: which of its interfaces is the port's is said there, by the iface-id", d.behind)
 	}
+	if trunk, in := t.trunked[d.key]; in {
+		t.refuse(d, "spec.host", ReasonInvalid, "must be left out: the port is in %s, and of what is plugged into an unmanaged host nothing is known", trunk)
+	}
 }
 
 // behind is the key of the host that a port's spec names; the zero Key for none.

@@ -34,6 +34,8 @@ func (a *app) columns(kind manifest.Kind, wide bool) []resourceColumn {
 		out = append(out, rangeColumns()...)
 	case "Router":
 		out = append(out, routerColumns()...)
+	case "Trunk":
+		out = append(out, trunkColumns()...)
 	}
 	if kind.Name != "Host" && kind.Name != "Project" && kind.Name != "Subnet" && kind.Name != "SegmentRange" {
 		out = append(out, resourceColumn{"PHASE", left, phase})
@@ -91,6 +93,20 @@ func routerColumns() []resourceColumn {
 		{"ADDRESSES", left, func(r *weftv1.Resource) string { return strings.Join(routerAddresses(r), ",") }},
 		{"ROUTES", right, func(r *weftv1.Resource) string { return strconv.Itoa(len(r.GetRouterSpec().GetRoutes())) }},
 		{"HOSTS", left, hostsRealised},
+	}
+}
+
+func trunkColumns() []resourceColumn {
+	return []resourceColumn{
+		{"PARENT", left, func(r *weftv1.Resource) string { return r.GetTrunkSpec().GetPort() }},
+		{"SUBPORTS", left, func(r *weftv1.Resource) string {
+			var all []string
+			for _, s := range r.GetTrunkSpec().GetSubPorts() {
+				all = append(all, fmt.Sprintf("%d=%s", s.GetSegmentationId(), s.GetPort()))
+			}
+			return strings.Join(all, ",")
+		}},
+		{"HOST", left, func(r *weftv1.Resource) string { return r.GetStatus().GetTrunk().GetHost() }},
 	}
 }
 

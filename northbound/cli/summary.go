@@ -29,6 +29,8 @@ func summary(r *weftv1.Resource) string {
 		return r.GetHostSpec().GetManager()
 	case r.GetRouterSpec() != nil:
 		return routerSummary(r)
+	case r.GetTrunkSpec() != nil:
+		return fmt.Sprintf("parent %s, subports: %d", r.GetTrunkSpec().GetPort(), len(r.GetTrunkSpec().GetSubPorts()))
 	case r.GetSegmentRangeSpec() != nil:
 		s := r.GetSegmentRangeSpec()
 		return fmt.Sprintf("%s %d to %d", s.GetNetworkType(), s.GetMinimum(), s.GetMaximum())

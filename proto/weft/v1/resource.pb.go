@@ -154,7 +154,7 @@ func (x *ResourceRef) GetName() string {
 // Resource is one object of the API.
 type Resource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange" or "Router"; may be left out where the spec is set.
+	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange", "Router" or "Trunk"; may be left out where the spec is set.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The project it belongs to; empty for Project, Host and SegmentRange. A project that does not exist is created.
 	Project string `protobuf:"bytes,2,opt,name=project,proto3" json:"project,omitempty"`
@@ -184,6 +184,7 @@ type Resource struct {
 	//	*Resource_HostSpec
 	//	*Resource_SegmentRangeSpec
 	//	*Resource_RouterSpec
+	//	*Resource_TrunkSpec
 	Spec isResource_Spec `protobuf_oneof:"spec"`
 	// What is. Set by the server.
 	Status        *Status `protobuf:"bytes,15,opt,name=status,proto3" json:"status,omitempty"`
@@ -354,6 +355,15 @@ func (x *Resource) GetRouterSpec() *RouterSpec {
 	return nil
 }
 
+func (x *Resource) GetTrunkSpec() *TrunkSpec {
+	if x != nil {
+		if x, ok := x.Spec.(*Resource_TrunkSpec); ok {
+			return x.TrunkSpec
+		}
+	}
+	return nil
+}
+
 func (x *Resource) GetStatus() *Status {
 	if x != nil {
 		return x.Status
@@ -400,6 +410,11 @@ type Resource_RouterSpec struct {
 	RouterSpec *RouterSpec `protobuf:"bytes,26,opt,name=router_spec,json=routerSpec,proto3,oneof"`
 }
 
+type Resource_TrunkSpec struct {
+	// For kind Trunk.
+	TrunkSpec *TrunkSpec `protobuf:"bytes,27,opt,name=trunk_spec,json=trunkSpec,proto3,oneof"`
+}
+
 func (*Resource_ProjectSpec) isResource_Spec() {}
 
 func (*Resource_NetworkSpec) isResource_Spec() {}
@@ -413,6 +428,8 @@ func (*Resource_HostSpec) isResource_Spec() {}
 func (*Resource_SegmentRangeSpec) isResource_Spec() {}
 
 func (*Resource_RouterSpec) isResource_Spec() {}
+
+func (*Resource_TrunkSpec) isResource_Spec() {}
 
 // Status tells what is true of a resource now.
 type Status struct {
@@ -437,6 +454,7 @@ type Status struct {
 	//	*Status_Host
 	//	*Status_SegmentRange
 	//	*Status_Router
+	//	*Status_Trunk
 	Details       isStatus_Details `protobuf_oneof:"details"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -568,6 +586,15 @@ func (x *Status) GetRouter() *RouterStatus {
 	return nil
 }
 
+func (x *Status) GetTrunk() *TrunkStatus {
+	if x != nil {
+		if x, ok := x.Details.(*Status_Trunk); ok {
+			return x.Trunk
+		}
+	}
+	return nil
+}
+
 type isStatus_Details interface {
 	isStatus_Details()
 }
@@ -602,6 +629,11 @@ type Status_Router struct {
 	Router *RouterStatus `protobuf:"bytes,25,opt,name=router,proto3,oneof"`
 }
 
+type Status_Trunk struct {
+	// For kind Trunk.
+	Trunk *TrunkStatus `protobuf:"bytes,26,opt,name=trunk,proto3,oneof"`
+}
+
 func (*Status_Network) isStatus_Details() {}
 
 func (*Status_Subnet) isStatus_Details() {}
@@ -613,6 +645,8 @@ func (*Status_Host) isStatus_Details() {}
 func (*Status_SegmentRange) isStatus_Details() {}
 
 func (*Status_Router) isStatus_Details() {}
+
+func (*Status_Trunk) isStatus_Details() {}
 
 // Condition is one reason for a phase.
 type Condition struct {
@@ -719,11 +753,11 @@ var File_weft_v1_resource_proto protoreflect.FileDescriptor
 
 const file_weft_v1_resource_proto_rawDesc = "" +
 	"\n" +
-	"\x16weft/v1/resource.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12weft/v1/host.proto\x1a\x15weft/v1/network.proto\x1a\x14weft/v1/router.proto\"O\n" +
+	"\x16weft/v1/resource.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12weft/v1/host.proto\x1a\x15weft/v1/network.proto\x1a\x14weft/v1/router.proto\x1a\x13weft/v1/trunk.proto\"O\n" +
 	"\vResourceRef\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name\"\xc0\x06\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\"\xf5\x06\n" +
 	"\bResource\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
@@ -742,12 +776,14 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\thost_spec\x18\x18 \x01(\v2\x11.weft.v1.HostSpecH\x00R\bhostSpec\x12I\n" +
 	"\x12segment_range_spec\x18\x19 \x01(\v2\x19.weft.v1.SegmentRangeSpecH\x00R\x10segmentRangeSpec\x126\n" +
 	"\vrouter_spec\x18\x1a \x01(\v2\x13.weft.v1.RouterSpecH\x00R\n" +
-	"routerSpec\x12'\n" +
+	"routerSpec\x123\n" +
+	"\n" +
+	"trunk_spec\x18\x1b \x01(\v2\x12.weft.v1.TrunkSpecH\x00R\ttrunkSpec\x12'\n" +
 	"\x06status\x18\x0f \x01(\v2\x0f.weft.v1.StatusR\x06status\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x06\n" +
-	"\x04spec\"\xf7\x04\n" +
+	"\x04spec\"\xa5\x05\n" +
 	"\x06Status\x12+\n" +
 	"\x05phase\x18\x01 \x01(\x0e2\x15.weft.v1.Status.PhaseR\x05phase\x122\n" +
 	"\n" +
@@ -762,7 +798,8 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\x04port\x18\x16 \x01(\v2\x13.weft.v1.PortStatusH\x00R\x04port\x12)\n" +
 	"\x04host\x18\x17 \x01(\v2\x13.weft.v1.HostStatusH\x00R\x04host\x12B\n" +
 	"\rsegment_range\x18\x18 \x01(\v2\x1b.weft.v1.SegmentRangeStatusH\x00R\fsegmentRange\x12/\n" +
-	"\x06router\x18\x19 \x01(\v2\x15.weft.v1.RouterStatusH\x00R\x06router\"u\n" +
+	"\x06router\x18\x19 \x01(\v2\x15.weft.v1.RouterStatusH\x00R\x06router\x12,\n" +
+	"\x05trunk\x18\x1a \x01(\v2\x14.weft.v1.TrunkStatusH\x00R\x05trunk\"u\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rPHASE_PENDING\x10\x01\x12\x0f\n" +
@@ -807,12 +844,14 @@ var file_weft_v1_resource_proto_goTypes = []any{
 	(*HostSpec)(nil),              // 11: weft.v1.HostSpec
 	(*SegmentRangeSpec)(nil),      // 12: weft.v1.SegmentRangeSpec
 	(*RouterSpec)(nil),            // 13: weft.v1.RouterSpec
-	(*NetworkStatus)(nil),         // 14: weft.v1.NetworkStatus
-	(*SubnetStatus)(nil),          // 15: weft.v1.SubnetStatus
-	(*PortStatus)(nil),            // 16: weft.v1.PortStatus
-	(*HostStatus)(nil),            // 17: weft.v1.HostStatus
-	(*SegmentRangeStatus)(nil),    // 18: weft.v1.SegmentRangeStatus
-	(*RouterStatus)(nil),          // 19: weft.v1.RouterStatus
+	(*TrunkSpec)(nil),             // 14: weft.v1.TrunkSpec
+	(*NetworkStatus)(nil),         // 15: weft.v1.NetworkStatus
+	(*SubnetStatus)(nil),          // 16: weft.v1.SubnetStatus
+	(*PortStatus)(nil),            // 17: weft.v1.PortStatus
+	(*HostStatus)(nil),            // 18: weft.v1.HostStatus
+	(*SegmentRangeStatus)(nil),    // 19: weft.v1.SegmentRangeStatus
+	(*RouterStatus)(nil),          // 20: weft.v1.RouterStatus
+	(*TrunkStatus)(nil),           // 21: weft.v1.TrunkStatus
 }
 var file_weft_v1_resource_proto_depIdxs = []int32{
 	6,  // 0: weft.v1.Resource.labels:type_name -> weft.v1.Resource.LabelsEntry
@@ -825,20 +864,22 @@ var file_weft_v1_resource_proto_depIdxs = []int32{
 	11, // 7: weft.v1.Resource.host_spec:type_name -> weft.v1.HostSpec
 	12, // 8: weft.v1.Resource.segment_range_spec:type_name -> weft.v1.SegmentRangeSpec
 	13, // 9: weft.v1.Resource.router_spec:type_name -> weft.v1.RouterSpec
-	3,  // 10: weft.v1.Resource.status:type_name -> weft.v1.Status
-	0,  // 11: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
-	4,  // 12: weft.v1.Status.conditions:type_name -> weft.v1.Condition
-	14, // 13: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
-	15, // 14: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
-	16, // 15: weft.v1.Status.port:type_name -> weft.v1.PortStatus
-	17, // 16: weft.v1.Status.host:type_name -> weft.v1.HostStatus
-	18, // 17: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
-	19, // 18: weft.v1.Status.router:type_name -> weft.v1.RouterStatus
-	19, // [19:19] is the sub-list for method output_type
-	19, // [19:19] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	14, // 10: weft.v1.Resource.trunk_spec:type_name -> weft.v1.TrunkSpec
+	3,  // 11: weft.v1.Resource.status:type_name -> weft.v1.Status
+	0,  // 12: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
+	4,  // 13: weft.v1.Status.conditions:type_name -> weft.v1.Condition
+	15, // 14: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
+	16, // 15: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
+	17, // 16: weft.v1.Status.port:type_name -> weft.v1.PortStatus
+	18, // 17: weft.v1.Status.host:type_name -> weft.v1.HostStatus
+	19, // 18: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
+	20, // 19: weft.v1.Status.router:type_name -> weft.v1.RouterStatus
+	21, // 20: weft.v1.Status.trunk:type_name -> weft.v1.TrunkStatus
+	21, // [21:21] is the sub-list for method output_type
+	21, // [21:21] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_weft_v1_resource_proto_init() }
@@ -849,6 +890,7 @@ func file_weft_v1_resource_proto_init() {
 	file_weft_v1_host_proto_init()
 	file_weft_v1_network_proto_init()
 	file_weft_v1_router_proto_init()
+	file_weft_v1_trunk_proto_init()
 	file_weft_v1_resource_proto_msgTypes[1].OneofWrappers = []any{
 		(*Resource_ProjectSpec)(nil),
 		(*Resource_NetworkSpec)(nil),
@@ -857,6 +899,7 @@ func file_weft_v1_resource_proto_init() {
 		(*Resource_HostSpec)(nil),
 		(*Resource_SegmentRangeSpec)(nil),
 		(*Resource_RouterSpec)(nil),
+		(*Resource_TrunkSpec)(nil),
 	}
 	file_weft_v1_resource_proto_msgTypes[2].OneofWrappers = []any{
 		(*Status_Network)(nil),
@@ -865,6 +908,7 @@ func file_weft_v1_resource_proto_init() {
 		(*Status_Host)(nil),
 		(*Status_SegmentRange)(nil),
 		(*Status_Router)(nil),
+		(*Status_Trunk)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
