@@ -8,6 +8,8 @@ import (
 	"github.com/weft-sdn/weft/apps/dhcp"
 	"github.com/weft-sdn/weft/apps/l2"
 	"github.com/weft-sdn/weft/apps/mcast"
+	"github.com/weft-sdn/weft/apps/nat"
+	"github.com/weft-sdn/weft/apps/neighbour"
 	"github.com/weft-sdn/weft/apps/portsecurity"
 	"github.com/weft-sdn/weft/apps/provider"
 	"github.com/weft-sdn/weft/apps/route"
@@ -39,5 +41,7 @@ func All(t *intent.Tables, cfg Config) []compile.App {
 		trunk.New(t),              // 12
 		dhcp.New(t),               // 13
 		route.New(t),              // 14
+		nat.New(t),                // 15
+		neighbour.New(t),          // 17
 	}
 }

@@ -135,6 +135,29 @@ func apply(t *intent.Tables, e edit) {
 		for _, i := range routerInterfaces(e.Net, e.Alt) {
 			t.RouterInterfaces.Delete(i.Key)
 		}
+	case "gateway":
+		t.Gateways.Put(gateway(e))
+		for _, s := range externalSubnets(e.Net) {
+			t.Subnets.Put(s)
+		}
+	case "no gateway":
+		t.Gateways.Delete(routerKey)
+	case "floating":
+		t.FloatingIPs.Put(floating(e))
+	case "no floating":
+		t.FloatingIPs.Delete(floating(e).Key)
+	case "forwarding":
+		t.PortForwardings.Put(forwarding(e))
+	case "no forwarding":
+		t.PortForwardings.Delete(forwarding(e).Key)
+	case "away":
+		t.Away.Put(intent.Away{Host: hostName(e.Host)})
+	case "back":
+		t.Away.Delete(intent.Away{Host: hostName(e.Host)})
+	case "neighbour":
+		t.Neighbours.Put(neighbour(e))
+	case "no neighbour":
+		t.Neighbours.Delete(intent.ExternalKey{Network: neighbour(e).Network, IP: neighbour(e).IP})
 	case "route":
 		t.Routes.Put(route(e))
 	case "no route":
@@ -218,6 +241,58 @@ func routerInterfaces(net, alt int) []intent.RouterInterface {
 	return all
 }
 
+// gateway is the router's place on a network, pinned or not, translating or not.
+func gateway(e edit) intent.Gateway {
+	g := intent.Gateway{Router: routerKey, Network: netKey(e.Net), MAC: flow.MACAddr{0xfa, 0x16, 0x3e, 2, 0, byte(e.Host)}, Zone: 7, SNAT4: e.Alt != 3, SNAT6: e.Flag}
+	for i, s := range externalSubnets(e.Net) {
+		g.At = append(g.At, intent.GatewayIP{Subnet: s.Key, IP: netip.MustParseAddr([]string{"198.51.100.100", "2001:db8::100"}[i])})
+	}
+	if e.Alt == 2 {
+		g.Host = hostName(e.Host)
+	}
+	return g
+}
+
+func externalSubnets(net int) []intent.Subnet {
+	var all []intent.Subnet
+	for i, prefix := range []string{"198.51.100.0/24", "2001:db8::/64"} {
+		p := netip.MustParsePrefix(prefix)
+		all = append(all, intent.Subnet{Key: intent.Key{Kind: intent.KindSubnet, Project: "red", Name: fmt.Sprintf("ext%d-%d", net, i)},
+			Network: netKey(net), Prefix: p, Gateway: p.Addr().Next()})
+	}
+	return all
+}
+
+// floating is one of a few floating IPs; with a zero Alt it stands for no port.
+func floating(e edit) intent.FloatingIP {
+	f := intent.FloatingIP{
+		Key: intent.Key{Kind: intent.KindFloatingIP, Project: "red", Name: fmt.Sprintf("f%d", e.Port)}, Network: netKey(e.Net), Router: routerKey,
+		IP: netip.AddrFrom4([4]byte{198, 51, 100, byte(110 + e.Port)}), MAC: flow.MACAddr{0xfa, 0x16, 0x3e, 3, 0, byte(e.Port)},
+	}
+	if e.Alt > 0 {
+		f.Port, f.Fixed = portKey(e.Port), netip.AddrFrom4([4]byte{10, 0, 1, byte(10 + e.Port)})
+	}
+	return f
+}
+
+func forwarding(e edit) intent.PortForwarding {
+	f := intent.PortForwarding{
+		Key: intent.Key{Kind: intent.KindPortForwarding, Project: "red", Name: fmt.Sprintf("p%d", e.Port)}, Router: routerKey,
+		External: netip.MustParseAddr("198.51.100.100"), Protocol: []uint8{6, 17, 132}[e.Host], Port: portKey(e.Port),
+		Ports: intent.PortRange{First: uint16(8000 + 10*e.Port), Last: uint16(8002 + 10*e.Port)}, Internal: netip.AddrFrom4([4]byte{10, 0, 1, byte(20 + e.Port)}),
+	}
+	f.To = f.Ports
+	if e.Flag {
+		f.To = intent.PortRange{First: 80, Last: 82}
+	}
+	return f
+}
+
+// neighbour is a station on a physical network.
+func neighbour(e edit) intent.Neighbour {
+	return intent.Neighbour{Network: netKey(e.Net), IP: netip.MustParseAddr([]string{"198.51.100.1", "2001:db8::1"}[e.Alt%2]), MAC: flow.MACAddr{2, 0, 0, 0, 0, byte(e.Alt)}}
+}
+
 // route leads to as many next hops as its host number says.
 func route(e edit) intent.Route {
 	row := intent.Route{Key: intent.RouteKey{Router: routerKey, Destination: netip.MustParsePrefix(fmt.Sprintf("10.%d.0.0/16", 9+e.Net))}}
@@ -233,7 +308,8 @@ func route(e edit) intent.Route {
 func drawEdit(t *rapid.T) edit {
 	return edit{
 		Op: rapid.SampledFrom([]string{"segments", "segments", "mapping", "mapping", "no mapping", "network", "port", "host", "plug", "plug", "port", "host", "network", "no network", "no port", "no host", "unplug",
-			"router", "router", "no router", "interface", "interface", "no interface", "route", "no route", "subnet", "no subnet", "member", "member", "no member", "trunk", "no trunk", "subport", "subport", "no subport", "subplug", "subplug", "no subplug"}).Draw(t, "op"),
+			"router", "router", "no router", "interface", "interface", "no interface", "route", "no route", "subnet", "no subnet", "member", "member", "no member", "trunk", "no trunk", "subport", "subport", "no subport", "subplug", "subplug", "no subplug",
+			"gateway", "gateway", "no gateway", "floating", "floating", "no floating", "forwarding", "no forwarding", "away", "back", "neighbour", "no neighbour"}).Draw(t, "op"),
 		Net:  rapid.IntRange(0, 3).Draw(t, "net"),
 		Port: rapid.IntRange(0, 4).Draw(t, "port"),
 		Host: rapid.IntRange(0, 2).Draw(t, "host"),

@@ -12,7 +12,16 @@ func (w *world) putRouter(res *weftv1.Resource) error {
 	if err != nil {
 		return err
 	}
+	gateway, has, err := intent.GatewayRow(res)
+	if err != nil {
+		return err
+	}
 	w.tables.Routers.Put(router)
+	if has {
+		w.tables.Gateways.Put(gateway)
+	} else {
+		w.tables.Gateways.Delete(router.Key)
+	}
 	staying := map[any]bool{}
 	for _, i := range interfaces {
 		w.tables.RouterInterfaces.Put(i)
@@ -28,6 +37,7 @@ func (w *world) putRouter(res *weftv1.Resource) error {
 
 func (w *world) dropRouter(key intent.Key) {
 	w.tables.Routers.Delete(key)
+	w.tables.Gateways.Delete(key)
 	w.dropOfRouter(key, nil)
 }
 

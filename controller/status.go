@@ -27,6 +27,12 @@ func (c *core) Overlay(res *weftv1.Resource) {
 		c.overlayPort(key, &v)
 	case intent.KindTrunk:
 		c.overlayTrunk(key, &v)
+	case intent.KindRouter:
+		c.overlayRouter(key, &v)
+	case intent.KindFloatingIP:
+		c.overlayFloatingIP(key, &v)
+	case intent.KindPortForwarding:
+		c.overlayPortForwarding(key, &v)
 	}
 	for _, p := range c.board.Settled(c.world.engine.FlowsOf(key.String())) {
 		v.carrier(p)

@@ -26,6 +26,7 @@ type world struct {
 	memory  *memory
 	packets *punt.Dispatcher
 	outbox  *punt.Outbox
+	online  func(host string) bool
 
 	mu       sync.RWMutex
 	tables   *intent.Tables
@@ -48,6 +49,7 @@ type host struct {
 	observed observedHost
 	plugged  map[intent.InterfaceKey]struct{}
 	mapped   map[string]string // its bridges by physical network, as in the rows
+	seen     time.Time         // when it was connected last, or could have been
 }
 
 // observedHost is what a host said of itself when last seen. It is remembered across restarts of the controller.
@@ -63,10 +65,11 @@ type observedHost struct {
 type switchboard interface {
 	compile.Sink
 	Send(host string, o punt.Out) bool
+	Online(host string) bool
 }
 
 func newWorld(board switchboard, cfg apps.Config, m *memory, log *logrus.Entry) (*world, error) {
-	w := &world{log: log, inbox: newInbox(), memory: m, tables: intent.NewTables(), hosts: map[string]*host{}, peers: map[string]struct{}{}}
+	w := &world{log: log, inbox: newInbox(), memory: m, online: board.Online, tables: intent.NewTables(), hosts: map[string]*host{}, peers: map[string]struct{}{}}
 	all := apps.All(w.tables, cfg)
 	handlers := map[uint8]punt.Handler{}
 	for _, a := range all {
@@ -83,6 +86,8 @@ func newWorld(board switchboard, cfg apps.Config, m *memory, log *logrus.Entry) 
 		return sent
 	})
 	remember(m, w.tables.Members)
+	remember(m, w.tables.Away)
+	remember(m, w.tables.Neighbours)
 	engine, err := compile.New(compile.Config{
 		Apps: all, DB: w.tables.DB, Check: pipeline.NewChecker(), Sink: board, Nowhere: w.unmanaged,
 	})
@@ -106,7 +111,7 @@ func (w *world) run(ctx context.Context) {
 		case <-w.packets.Wake():
 			w.step([]func(*world){func(w *world) { w.packets.Run(w.outbox) }})
 		case now := <-ticker.C:
-			w.step([]func(*world){func(w *world) { w.packets.Tick(now, w.outbox) }})
+			w.step([]func(*world){func(w *world) { w.presence(now); w.packets.Tick(now, w.outbox) }})
 		}
 	}
 }
@@ -155,6 +160,12 @@ func (w *world) replace(resources []*weftv1.Resource, revision int64) {
 	for trunk := range w.tables.Trunks.Scan() {
 		w.dropUnless(seen, trunk.Key)
 	}
+	for f := range w.tables.FloatingIPs.Scan() {
+		w.dropUnless(seen, f.Key)
+	}
+	for f := range w.tables.PortForwardings.Scan() {
+		w.dropUnless(seen, f.Key)
+	}
 	for name, h := range w.hosts {
 		if h.spec != nil {
 			w.dropUnless(seen, intent.Key{Kind: intent.KindHost, Name: name})
@@ -197,6 +208,16 @@ func (w *world) put(res *weftv1.Resource) {
 		err = w.putRouter(res)
 	case intent.KindTrunk:
 		err = w.putTrunk(res)
+	case intent.KindFloatingIP:
+		var row intent.FloatingIP
+		if row, err = intent.FloatingIPRow(res); err == nil {
+			w.tables.FloatingIPs.Put(row)
+		}
+	case intent.KindPortForwarding:
+		var row intent.PortForwarding
+		if row, err = intent.PortForwardingRow(res); err == nil {
+			w.tables.PortForwardings.Put(row)
+		}
 	case intent.KindHost:
 		spec := res.GetHostSpec()
 		if spec == nil {
@@ -234,6 +255,10 @@ func (w *world) drop(key intent.Key) {
 		w.dropRouter(key)
 	case intent.KindTrunk:
 		w.dropTrunk(key)
+	case intent.KindFloatingIP:
+		w.tables.FloatingIPs.Delete(key)
+	case intent.KindPortForwarding:
+		w.tables.PortForwardings.Delete(key)
 	case intent.KindHost:
 		for k := range w.host(key.Name).plugged {
 			w.unplug(k)
@@ -242,6 +267,7 @@ func (w *world) drop(key intent.Key) {
 		delete(w.hosts, key.Name)
 		delete(w.peers, key.Name)
 		w.tables.HostFacts.Delete(key.Name)
+		w.tables.Away.Delete(intent.Away{Host: key.Name})
 		w.memory.forgotten(key.Name)
 		w.deleted(key.Name)
 	}

@@ -100,9 +100,9 @@ func (p part) admit(via uint64, out *compile.Out) {
 	if !p.Transparent {
 		match = append(match, flow.U32(flow.VLANVID, 0))
 	}
-	do := flow.Actions{flow.Goto(pipeline.L2)}
+	do := flow.Actions{flow.Goto(pipeline.Arrived)}
 	if p.learns {
-		do = flow.Actions{pipeline.LearnWire(p.Tag, via), flow.Goto(pipeline.L2)}
+		do = flow.Actions{pipeline.LearnWire(p.Tag, via), flow.Goto(pipeline.Arrived)}
 	}
 	out.Flow(p.host, pipeline.WireOrigin, prioAnybody, match, do)
 }

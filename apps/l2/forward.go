@@ -23,6 +23,18 @@ func (a app) forward(r *table.Reader, p intent.Port, out *compile.Out) {
 			flow.Match{pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthDst, p.MAC)},
 			flow.Actions{pipeline.OutPort.Set(uint64(b.OFPort)), flow.Goto(pipeline.Deliver)})
 	}
+	a.lead(r, n, p, b, bound, out)
+}
+
+// central tells every host of a network where an address is that is no port's.
+func (a app) central(r *table.Reader, c intent.Central, out *compile.Out) {
+	if n, ok := a.Networks.Get(r, c.Network); ok {
+		a.lead(r, n, intent.Port{Network: c.Network, MAC: c.MAC}, intent.Binding{Network: c.Network, Host: c.Host}, true, out)
+	}
+}
+
+// lead tells all other hosts of the network where p is, and by which wires frames from p cannot come.
+func (a app) lead(r *table.Reader, n intent.Network, p intent.Port, b intent.Binding, bound bool, out *compile.Out) {
 	segments := slices.Collect(a.SegmentsOf.List(r, p.Network))
 	switch {
 	case len(segments) > 1:
@@ -90,7 +102,7 @@ func (a app) forwardAcross(r *table.Reader, p intent.Port, b intent.Binding, seg
 				}
 			default:
 				if wired(s) {
-					out.Flow(host, pipeline.WireOrigin, prioPort, from(n, s, p.MAC), flow.Actions{flow.Goto(pipeline.L2)})
+					out.Flow(host, pipeline.WireOrigin, prioPort, from(n, s, p.MAC), flow.Actions{flow.Goto(pipeline.Arrived)})
 				}
 				a.forwardFrom(r, n, p, s, at, host, hop.Host, out)
 			}
@@ -111,7 +123,7 @@ func (a app) routed(r *table.Reader, i intent.RouterInterface, out *compile.Out)
 		}
 		for _, s := range p.here() {
 			if wired(s) {
-				out.Flow(host, pipeline.WireOrigin, prioPort, from(p.Network, s, router.MAC), flow.Actions{flow.Goto(pipeline.L2)})
+				out.Flow(host, pipeline.WireOrigin, prioPort, from(p.Network, s, router.MAC), flow.Actions{flow.Goto(pipeline.Arrived)})
 			}
 		}
 	}

@@ -30,6 +30,7 @@ func New(t *intent.Tables) compile.App {
 		compile.ForEach("base", t.Hosts, a.base),
 		compile.About("attach", t.Bindings, intent.Key.String, a.attach),
 		compile.ForEach("forward", t.Ports, a.forward),
+		compile.About("central", t.Centrals, centralNetwork, a.central),
 		compile.About("receive", t.Sites, siteNetwork, a.receive),
 		compile.About("flood", t.Sites, siteNetwork, a.flood),
 		compile.About("routed", t.RouterInterfaces, interfaceRouter, a.routed),
@@ -40,6 +41,7 @@ func New(t *intent.Tables) compile.App {
 // Sites, shards and interfaces are no resources of their own: what is said of them is said of what they belong to.
 func siteNetwork(s intent.Site) string            { return s.Network.String() }
 func shardNetwork(s intent.Shard) string          { return s.Site.Network.String() }
+func centralNetwork(c intent.Central) string      { return c.Network.String() }
 func interfaceRouter(k intent.InterfaceOf) string { return k.Router.String() }
 
 // base sends group-addressed frames to be copied.

@@ -57,6 +57,7 @@ func (r row) checkActions(do flow.Actions) error {
 		}
 		next, ok := a.Next()
 		switch {
+		case ok && r.Again != 0 && next == r.Again:
 		case ok && next <= r.ID:
 			return fmt.Errorf("table %s may not go back to table %d", r.Name, next)
 		case ok && !slices.Contains(r.Next, next):

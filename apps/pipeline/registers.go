@@ -29,6 +29,10 @@ var (
 	NextHop6 = flow.Sub{ID: flow.XXReg2, Off: 0, Len: 128}
 	// OuterTag is the outer VLAN id of a frame that had two.
 	OuterTag = flow.Sub{ID: flow.Reg12, Off: 0, Len: 12}
+	// Outside is 1 for a packet that came to its router from an external network.
+	Outside = flow.Sub{ID: flow.Reg13, Off: 0, Len: 1}
+	// Turned is 1 for a packet that table turn had begin anew.
+	Turned = flow.Sub{ID: flow.Reg13, Off: 1, Len: 1}
 	// Slot is the hash of a flow over the next hops of a route.
 	Slot = flow.Sub{ID: flow.Reg7, Off: 0, Len: 32}
 )
@@ -53,6 +57,8 @@ var Registers = []Register{
 	{"nexthop4", NextHop4, "IPv4 address of the next hop"},
 	{"nexthop6", NextHop6, "IPv6 address of the next hop"},
 	{"slot", Slot, "hash of the flow over the next hops of its route"},
+	{"outside", Outside, "1: the packet came to its router from an external network"},
+	{"turned", Turned, "1: the packet has begun anew, being for an external address on its own host"},
 	{"outertag", OuterTag, "outer VLAN id of a frame that had two"},
 	{"reason", Reason, "why the frame is dropped"},
 	{"asked", Asked, "1: only ports that asked for its group get the frame"},

@@ -31,6 +31,21 @@ type Station struct {
 	MAC flow.MACAddr
 	IP  netip.Addr
 	As  Role // zero: Endpoint
+	// Back are the actions that take the answer to who asked; nil: by the port that the question came in by.
+	Back flow.Actions
+}
+
+func (s Station) back() flow.Actions {
+	if s.Back == nil {
+		return flow.Actions{flow.InPortOutput()}
+	}
+	return s.Back
+}
+
+// ToSender takes a frame, by now addressed to who sent it, back into its network. Open vSwitch sends no frame out by the port
+// that it came in by, unless that is forgotten; and a frame of this host's own may leave by any way.
+func ToSender() flow.Actions {
+	return flow.Actions{flow.SetField(flow.U32(flow.InPort, 0)), Via.Set(0), flow.Goto(L2)}
 }
 
 // Answer wants the flows that answer ARP requests or neighbour solicitations for a station's address on one host, in place
@@ -46,13 +61,12 @@ func Answer(out *compile.Out, host string, net flow.Field, s Station) {
 func answerARP(out *compile.Out, host string, net flow.Field, s Station) {
 	out.Flow(host, Resolve, PrioAnswer,
 		flow.Match{net, flow.U32(flow.ARPOp, arpRequest), flow.IP(flow.ARPTPA, s.IP)},
-		flow.Actions{
+		append(flow.Actions{
 			flow.Move(flow.Whole(flow.EthSrc), flow.Whole(flow.EthDst)), flow.SetField(flow.MAC(flow.EthSrc, s.MAC)),
 			flow.SetField(flow.U32(flow.ARPOp, arpReply)),
 			flow.Move(flow.Whole(flow.ARPSHA), flow.Whole(flow.ARPTHA)), flow.SetField(flow.MAC(flow.ARPSHA, s.MAC)),
 			flow.Move(flow.Whole(flow.ARPSPA), flow.Whole(flow.ARPTPA)), flow.SetField(flow.IP(flow.ARPSPA, s.IP)),
-			flow.InPortOutput(),
-		})
+		}, s.back()...))
 }
 
 // answerND takes two tables: Open vSwitch lets the target link-layer address be written only where the match says that the
@@ -75,5 +89,5 @@ func answerND(out *compile.Out, host string, net flow.Field, s Station) {
 		})
 	out.Flow(host, ResolveND, PrioAnswer,
 		flow.Match{net, flow.U32(flow.ICMPv6Type, advertisement), flow.U32(flow.ICMPv6Code, 0), flow.IP(flow.NDTarget, s.IP)},
-		flow.Actions{flow.SetField(flow.MAC(flow.NDTLL, s.MAC)), flow.InPortOutput()})
+		append(flow.Actions{flow.SetField(flow.MAC(flow.NDTLL, s.MAC))}, s.back()...))
 }

@@ -17,13 +17,19 @@ const (
 	PortSecurityIP  = 11
 	PortSecurityND  = 12
 	PortSecurityMAC = 13
+	Arrived         = 14
 	Resolve         = 20
 	ResolveND       = 22
 	RouterIn        = 24
+	Untranslate     = 25
 	RouterLocal     = 26
 	Route           = 28
-	RouteHop        = 30
+	RouteHop        = 29
+	Outward         = 30
 	Neighbour       = 32
+	Translate       = 34
+	Translated      = 35
+	Turn            = 36
 	L2              = 40
 	Members         = 41
 	Learned         = 42
@@ -42,6 +48,7 @@ type Table struct {
 	Match []flow.FieldID // fields that flows may match; their prerequisites (eth_type, ip_proto …) are always allowed
 	Set   []flow.FieldID // fields that flows may write
 	Next  []uint8        // tables that flows may go on to: forward only
+	Again uint8          // a table before this one where flows may have a frame begin anew, once; 0: none
 	Miss  Miss           // what happens to a frame that no flow matches
 	Apps  []string       // apps that may write here
 }
@@ -80,7 +87,7 @@ var Tables = []Table{
 		Doc:   "Lets frames in from the hosts that may send them: a port's address comes from the host where the port is, and from nowhere else.",
 		Match: fields(flow.Reg0, flow.Reg2, flow.EthSrc, tunFields),
 		Set:   fields(flow.Reg2),
-		Next:  []uint8{L2, Dropped},
+		Next:  []uint8{Arrived, Dropped},
 		Apps:  []string{"tunnel"},
 	},
 	{
@@ -88,7 +95,7 @@ var Tables = []Table{
 		Doc:   "Lets frames in from physical networks, but for those with the address of a port that is not reached that way, and remembers the addresses that are no port's.",
 		Match: fields(flow.Reg0, flow.Reg2, flow.EthSrc, flow.VLANVID),
 		Set:   fields(flow.Reg2),
-		Next:  []uint8{L2, Dropped},
+		Next:  []uint8{Arrived, Dropped},
 		Apps:  []string{"l2"},
 	},
 	{
@@ -123,62 +130,112 @@ var Tables = []Table{
 		Apps:  []string{"base", "portsecurity"},
 	},
 	{
+		ID: Arrived, Name: "arrived",
+		Doc:   "Of the frames from other hosts and from physical networks, takes out those that are for a router's part which only this host has: its gateway, and the floating IPs that are here. Answers of stations that are no ports go to the controller.",
+		Match: fields(flow.Reg0, flow.EthDst, arpFields, ndFields),
+		Set:   fields(flow.Reg2),
+		Next:  []uint8{Resolve, RouterIn, L2},
+		Miss:  Miss{Goto: L2},
+		Apps:  []string{"base", "nat", "neighbour"},
+	},
+	{
 		ID: Resolve, Name: "resolve",
 		Doc:   "Answers ARP requests and neighbour solicitations for the addresses of bound ports, so that they need not be flooded. What ports ask of DHCP and of routers goes to the controller.",
 		Match: fields(flow.InPort, flow.Reg0, flow.EthSrc, flow.EthDst, flow.IPv6Src, flow.UDPSrc, flow.UDPDst, arpFields, ndFields),
-		Set:   fields(flow.EthSrc, flow.EthDst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ARPOp, flow.ARPSPA, flow.ARPTPA, flow.ARPSHA, flow.ARPTHA, flow.NDReserved, flow.NDOptionsType, flow.ICMPv6Type),
+		Set:   fields(flow.InPort, flow.Reg2, flow.EthSrc, flow.EthDst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ARPOp, flow.ARPSPA, flow.ARPTPA, flow.ARPSHA, flow.ARPTHA, flow.NDReserved, flow.NDOptionsType, flow.ICMPv6Type),
 		Next:  []uint8{ResolveND, RouterIn, L2},
 		Miss:  Miss{Goto: RouterIn},
-		Apps:  []string{"arp", "base", "dhcp", "route"},
+		Apps:  []string{"arp", "base", "dhcp", "nat", "route"},
 	},
 	{
 		ID: ResolveND, Name: "resolve_nd",
 		Doc:   "Second half of a neighbour advertisement: the target link-layer address can be written only once the type is 136.",
 		Match: fields(flow.Reg0, ndFields),
-		Set:   fields(flow.NDTLL),
-		Apps:  []string{"arp", "route"},
+		Set:   fields(flow.InPort, flow.Reg2, flow.NDTLL),
+		Next:  []uint8{L2},
+		Apps:  []string{"arp", "nat", "route"},
 	},
 	{
 		ID: RouterIn, Name: "router_in",
 		Doc:   "Takes frames with a router's MAC address out of their network and to that router.",
 		Match: fields(flow.Reg0, flow.EthDst),
-		Set:   fields(flow.Reg5),
-		Next:  []uint8{RouterLocal, L2},
+		Set:   fields(flow.Reg5, flow.Reg13),
+		Next:  []uint8{Untranslate, RouterLocal, L2},
 		Miss:  Miss{Goto: L2},
-		Apps:  []string{"base", "route"},
+		Apps:  []string{"base", "nat", "route"},
+	},
+	{
+		ID: Untranslate, Name: "untranslate",
+		Doc:   "Gives packets from outside the address inside that theirs stands for. What is for no address of the router's is dropped, where the router translates.",
+		Match: fields(flow.Reg5, flow.EthType, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.TCPDst, flow.UDPDst, flow.SCTPDst),
+		Next:  []uint8{RouterLocal},
+		Apps:  []string{"nat"},
 	},
 	{
 		ID: RouterLocal, Name: "router_local",
 		Doc:   "Answers what is meant for the router itself, and drops what no router forwards.",
-		Match: fields(flow.Reg5, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ICMPv4Type, flow.ICMPv4Code, flow.ICMPv6Type, flow.ICMPv6Code),
-		Set:   fields(flow.EthSrc, flow.EthDst, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ICMPv4Type, flow.ICMPv6Type),
-		Next:  []uint8{Route},
+		Match: fields(flow.Reg5, flow.Reg13, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ICMPv4Type, flow.ICMPv4Code, flow.ICMPv6Type, flow.ICMPv6Code),
+		Set:   fields(flow.InPort, flow.Reg2, flow.EthSrc, flow.EthDst, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ICMPv4Type, flow.ICMPv6Type),
+		Next:  []uint8{Route, L2},
 		Miss:  Miss{Goto: Route},
-		Apps:  []string{"base", "route"},
+		Apps:  []string{"base", "nat", "route"},
 	},
 	{
 		ID: Route, Name: "route",
 		Doc:   "Finds the longest prefix that holds the destination: the network to leave by, and the next hop.",
 		Match: fields(flow.Reg5, flow.IPv4Dst, flow.IPv6Dst, flow.IPFrag),
 		Set:   fields(flow.Reg0, flow.Reg6, flow.Reg7, flow.XXReg2, flow.EthSrc),
-		Next:  []uint8{RouteHop, Neighbour},
-		Apps:  []string{"route"},
+		Next:  []uint8{RouteHop, Outward, Neighbour},
+		Apps:  []string{"nat", "route"},
 	},
 	{
 		ID: RouteHop, Name: "route_hop",
 		Doc:   "Of a route with several next hops, takes the one whose slot the frame's flow has.",
 		Match: fields(flow.Reg5, flow.Reg7, flow.IPv4Dst, flow.IPv6Dst),
 		Set:   fields(flow.Reg0, flow.Reg6, flow.XXReg2, flow.EthSrc),
-		Next:  []uint8{Neighbour},
+		Next:  []uint8{Outward, Neighbour},
 		Apps:  []string{"route"},
+	},
+	{
+		ID: Outward, Name: "outward",
+		Doc:   "Has packets that go outside leave from here, when the router's gateway or the sender's floating IP is here; others go as they came to the host that has the gateway.",
+		Match: fields(flow.Reg5, flow.EthType, flow.IPv4Src, flow.IPv6Src),
+		Set:   fields(flow.Reg0, flow.EthSrc, flow.EthDst),
+		Next:  []uint8{Neighbour, L2},
+		Apps:  []string{"nat"},
 	},
 	{
 		ID: Neighbour, Name: "neighbour",
 		Doc:   "Finds the MAC address of the next hop.",
-		Match: fields(flow.Reg0, flow.Reg6, flow.XXReg2),
+		Match: fields(flow.Reg0, flow.EthType, flow.Reg6, flow.XXReg2),
 		Set:   fields(flow.EthDst),
+		Next:  []uint8{Translate},
+		Apps:  []string{"nat", "neighbour", "route"},
+	},
+	{
+		ID: Translate, Name: "translate",
+		Doc:   "Gives packets that go outside an address there.",
+		Match: fields(flow.Reg0, flow.Reg5, flow.EthType, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst),
+		Next:  []uint8{Translated, Turn, L2},
+		Miss:  Miss{Goto: L2},
+		Apps:  []string{"base", "nat"},
+	},
+	{
+		ID: Translated, Name: "translated",
+		Doc:   "Lets packets outside that have an address from there, and drops those that could not be translated: no port was free for them, or their connection is not valid.",
+		Match: fields(flow.Reg0, flow.Reg5, flow.EthType, flow.IPv4Src, flow.IPv6Src),
+		Next:  []uint8{Turn},
+		Apps:  []string{"nat"},
+	},
+	{
+		ID: Turn, Name: "turn",
+		Doc:   "Has packets begin anew as if they came from outside that are for an external address which is on this host itself.",
+		Match: fields(flow.Reg0, flow.Reg13, flow.EthDst),
+		Set:   fields(flow.InPort, flow.Reg13),
 		Next:  []uint8{L2},
-		Apps:  []string{"route"},
+		Again: RouterIn,
+		Miss:  Miss{Goto: L2},
+		Apps:  []string{"base", "nat"},
 	},
 	{
 		ID: L2, Name: "l2",

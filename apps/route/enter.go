@@ -14,9 +14,6 @@ const (
 	ethIPv4, ethIPv6 = 0x0800, 0x86dd
 	protoUDP         = 17
 
-	icmpEchoReply, icmpEcho     = 0, 8
-	icmpv6Echo, icmpv6EchoReply = 128, 129
-
 	ttlOfOurs = 64 // of packets that a router makes (RFC 1700)
 
 	prioEcho, prioOwn, prioNever, prioExpired = 200, 190, 180, 170
@@ -101,7 +98,7 @@ func (a app) echo(r *table.Reader, i intent.RouterInterface, out *compile.Out) {
 	own := pipeline.Router.Is(uint64(router.Tag))
 	for _, host := range a.ActiveOn.List(r, i.Key.Router) {
 		for _, ip := range ips {
-			match, do := echoReply(ip)
+			match, do := pipeline.EchoReply(ip)
 			out.Flow(host, pipeline.RouterLocal, prioEcho, append(flow.Match{own}, match...), append(do,
 				flow.Move(flow.Whole(flow.EthSrc), flow.Whole(flow.EthDst)), flow.SetField(flow.MAC(flow.EthSrc, router.MAC)),
 				flow.InPortOutput()))
@@ -110,22 +107,6 @@ func (a app) echo(r *table.Reader, i intent.RouterInterface, out *compile.Out) {
 			out.Flow(host, pipeline.RouterLocal, prioOwn, self, nil)
 		}
 	}
-}
-
-// echoReply turns an echo request to an address into the reply (RFC 792, RFC 4443 section 4.2).
-func echoReply(ip netip.Addr) (flow.Match, flow.Actions) {
-	if ip.Is4() {
-		return flow.Match{flow.IP(flow.IPv4Dst, ip), flow.U32(flow.ICMPv4Type, icmpEcho), flow.U32(flow.ICMPv4Code, 0)},
-			flow.Actions{
-				flow.Move(flow.Whole(flow.IPv4Src), flow.Whole(flow.IPv4Dst)), flow.SetField(flow.IP(flow.IPv4Src, ip)),
-				flow.SetField(flow.U32(flow.ICMPv4Type, icmpEchoReply)), flow.SetField(flow.U32(flow.IPTTL, ttlOfOurs)),
-			}
-	}
-	return flow.Match{flow.IP(flow.IPv6Dst, ip), flow.U32(flow.ICMPv6Type, icmpv6Echo), flow.U32(flow.ICMPv6Code, 0)},
-		flow.Actions{
-			flow.Move(flow.Whole(flow.IPv6Src), flow.Whole(flow.IPv6Dst)), flow.SetField(flow.IP(flow.IPv6Src, ip)),
-			flow.SetField(flow.U32(flow.ICMPv6Type, icmpv6EchoReply)), flow.SetField(flow.U32(flow.IPTTL, ttlOfOurs)),
-		}
 }
 
 // both returns the router of an interface and the network that it is on.

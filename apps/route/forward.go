@@ -12,14 +12,13 @@ import (
 
 // Ranks of routes to one prefix. The connected one counts before the static (RFC 1812, section 5.2.4.3).
 const (
-	rankStatic = iota
-	rankFragments
-	rankConnected
-	ranks
+	rankStatic    = pipeline.RankStatic
+	rankFragments = pipeline.RankFragments
+	rankConnected = pipeline.RankConnected
 )
 
 // priority orders routes: the longer prefix first.
-func priority(p netip.Prefix, rank int) uint16 { return uint16(100 + p.Bits()*ranks + rank) }
+func priority(p netip.Prefix, rank int) uint16 { return pipeline.RoutePriority(p, rank) }
 
 // connected routes to the subnet of an interface: the next hop is the destination itself.
 func (a app) connected(r *table.Reader, i intent.RouterInterface, out *compile.Out) {
@@ -87,11 +86,29 @@ func (a app) ways(r *table.Reader, router intent.Router, route intent.Route, out
 			ways = append(ways, way{hop.Weight, append(leave(router, n), setHop(hop.IP), flow.Goto(pipeline.Neighbour))})
 			break
 		}
+		if !found && a.isOutside(r, router, hop.IP) {
+			found = true
+			ways = append(ways, way{hop.Weight, flow.Actions{setHop(hop.IP), flow.Goto(pipeline.Outward)}})
+		}
 		if !found {
 			out.Pending("the route to %s: next hop %s is on none of the router's subnets", route.Key.Destination, hop.IP)
 		}
 	}
 	return ways
+}
+
+// isOutside tells whether an address is on the external network that a router has its gateway on.
+func (a app) isOutside(r *table.Reader, router intent.Router, ip netip.Addr) bool {
+	g, ok := a.Gateways.Get(r, router.Key)
+	if !ok {
+		return false
+	}
+	for s := range a.SubnetsOf.List(r, g.Network) {
+		if s.Prefix.Contains(ip) {
+			return true
+		}
+	}
+	return false
 }
 
 func setHop(ip netip.Addr) flow.Action {
@@ -146,7 +163,7 @@ func (a app) neighbour(r *table.Reader, p intent.Port, out *compile.Out) {
 		for _, ip := range p.IPs {
 			out.Flow(host, pipeline.Neighbour, 100,
 				flow.Match{pipeline.Net.Is(uint64(n.Tag)), hopIs(ip)},
-				flow.Actions{flow.SetField(flow.MAC(flow.EthDst, p.MAC)), flow.Goto(pipeline.L2)})
+				flow.Actions{flow.SetField(flow.MAC(flow.EthDst, p.MAC)), flow.Goto(pipeline.Translate)})
 		}
 	}
 }

@@ -81,7 +81,7 @@ func (a app) anybody(r *table.Reader, n intent.Network, at, from string, segment
 		return
 	}
 	match := flow.Match{pipeline.Net.Is(uint64(n.Tag)), carry.From(ip)}
-	do := flow.Actions{flow.Goto(pipeline.L2)}
+	do := flow.Actions{flow.Goto(pipeline.Arrived)}
 	if len(segments) > 1 {
 		via, src, dst := pipeline.ViaSegment(hop.Segment), flow.TunSrc, flow.TunDst
 		if ip.Is6() {
@@ -90,7 +90,7 @@ func (a app) anybody(r *table.Reader, n intent.Network, at, from string, segment
 		match = append(match, pipeline.Via.Is(via))
 		part := a.AttachmentsAt.List(r, intent.Site{Network: n.Key, Host: at})
 		if pipeline.Learns(has(segments, nil, carry.Wires), len(part), has(segments, part, carry.Wires)) {
-			do = flow.Actions{pipeline.LearnTunnel(n.Tag, via, src, dst), flow.Goto(pipeline.L2)}
+			do = flow.Actions{pipeline.LearnTunnel(n.Tag, via, src, dst), flow.Goto(pipeline.Arrived)}
 		}
 	}
 	out.Flow(at, pipeline.TunnelOrigin, prioAnybody, match, do)
@@ -165,10 +165,10 @@ func (a app) origin(r *table.Reader, p intent.Port, out *compile.Out) {
 		}
 		if ok && host != b.Host {
 			from := flow.Match{net, carry.From(ip)}
-			out.Flow(host, pipeline.TunnelOrigin, prioAtHome, append(from, mac), flow.Actions{flow.Goto(pipeline.L2)})
+			out.Flow(host, pipeline.TunnelOrigin, prioAtHome, append(from, mac), flow.Actions{flow.Goto(pipeline.Arrived)})
 			for _, pair := range p.Pairs {
 				if pair.MAC != p.MAC {
-					out.Flow(host, pipeline.TunnelOrigin, prioAtHome, append(from[:2:2], flow.MAC(flow.EthSrc, pair.MAC)), flow.Actions{flow.Goto(pipeline.L2)})
+					out.Flow(host, pipeline.TunnelOrigin, prioAtHome, append(from[:2:2], flow.MAC(flow.EthSrc, pair.MAC)), flow.Actions{flow.Goto(pipeline.Arrived)})
 				}
 			}
 		}
@@ -198,7 +198,7 @@ func (a app) routed(r *table.Reader, i intent.RouterInterface, out *compile.Out)
 				continue
 			}
 			senders[ip] = true
-			out.Flow(at, pipeline.TunnelOrigin, prioRouter, append(match[:2:2], carry.From(ip)), flow.Actions{flow.Goto(pipeline.L2)})
+			out.Flow(at, pipeline.TunnelOrigin, prioRouter, append(match[:2:2], carry.From(ip)), flow.Actions{flow.Goto(pipeline.Arrived)})
 		}
 	}
 }

@@ -97,11 +97,13 @@ func (t *txn) apply(drafts []*draft) []*draft {
 		{KindProject, t.applyProjects}, {KindSegmentRange, t.applyRanges}, {KindHost, t.applyHosts},
 		{KindNetwork, t.applyNetworks}, {KindSubnet, t.applySubnets}, {KindRouter, t.applyRouters}, {KindPort, t.applyPorts},
 		{KindTrunk, t.applyTrunks},
+		{KindFloatingIP, t.applyFloats}, {KindPortForwarding, t.applyForwards},
 	} {
 		byKind[step.kind] = slices.DeleteFunc(byKind[step.kind], t.settled)
 		step.apply(byKind[step.kind])
 	}
 	t.checkGateways(byKind[KindSubnet])
+	t.checkReferrers(drafts)
 	t.passMTU(byKind[KindNetwork])
 	for _, d := range drafts {
 		if d.next != nil {

@@ -84,6 +84,7 @@ func (t *txn) applyNetworks(drafts []*draft) {
 		whole := t.planSegments(d)
 		if d.old != nil {
 			t.keepShared(d)
+			t.keepExternal(d)
 		}
 		switch {
 		case d.bad:
@@ -217,7 +218,7 @@ func (t *txn) foreign(network Key) []Key {
 		}
 	}
 	for _, holder := range n.macs {
-		if holder.Kind == KindRouter && holder.Project != network.Project {
+		if (holder.Kind == KindRouter || holder.Kind == KindFloatingIP) && holder.Project != network.Project {
 			users = append(users, holder)
 		}
 	}

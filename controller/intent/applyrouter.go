@@ -15,6 +15,7 @@ type routerFacts struct {
 	tag        alloc.ID
 	mac        flow.MACAddr
 	interfaces []interfaceFacts
+	gateway    *gatewayFacts // nil: none
 }
 
 // interfaceFacts is a router's place on a subnet.
@@ -42,7 +43,8 @@ func routerFactsOf(key Key, res *weftv1.Resource) (*routerFacts, error) {
 		f.interfaces = append(f.interfaces, interfaceFacts{
 			Reference(KindSubnet, key.Project, i.GetSubnet()), Reference(KindNetwork, key.Project, i.GetNetwork()), address})
 	}
-	return f, nil
+	f.gateway, err = gatewayFactsOf(key, res)
+	return f, err
 }
 
 // applyRouters accepts routers. All old ones that change go first, so that routers can trade addresses in one request.
@@ -57,6 +59,7 @@ func (t *txn) applyRouters(drafts []*draft) {
 		for i, want := range d.interfaces {
 			t.joinSubnet(d, f, i, want)
 		}
+		t.joinOutside(d, f)
 		if !d.bad {
 			t.acceptRouter(d, f)
 		}
@@ -121,6 +124,7 @@ func (t *txn) acceptRouter(d *draft, f *routerFacts) {
 		s.Interfaces = append(s.Interfaces, &weftv1.RouterInterfaceStatus{
 			Subnet: i.subnet.relative(d.key.Project), Network: i.network.relative(d.key.Project), Address: i.address.String()})
 	}
+	s.ExternalGateway = f.gateway.status(d.key.Project)
 	t.accept(d, &weftv1.Status{Details: &weftv1.Status_Router{Router: s}})
 }
 
@@ -140,9 +144,11 @@ func (t *txn) freeOn(key Key, f *routerFacts) bool {
 // indexRouter and unindexRouter keep who holds which address.
 func (s *state) indexRouter(key Key, f *routerFacts) {
 	s.tags.add(f.tag, key, &s.tagged)
+	s.indexGateway(key, f.gateway)
 	for _, i := range f.interfaces {
 		n := s.subnet(i.subnet)
 		n.ips.add(i.address.Addr(), key, &n.taken)
+		s.refer(key, i.subnet)
 		if macs := s.network(i.network).macs; macs[f.mac] == (Key{}) {
 			macs[f.mac] = key
 		}
@@ -151,9 +157,11 @@ func (s *state) indexRouter(key Key, f *routerFacts) {
 
 func (s *state) unindexRouter(key Key, f *routerFacts) {
 	s.tags.remove(f.tag, key, &s.tagged)
+	s.unindexGateway(key, f.gateway)
 	for _, i := range f.interfaces {
 		n := s.subnet(i.subnet)
 		n.ips.remove(i.address.Addr(), key, &n.taken)
+		s.unrefer(key, i.subnet)
 		s.trimSubnet(i.subnet)
 		if macs := s.network(i.network).macs; macs[f.mac] == key {
 			delete(macs, f.mac)

@@ -22,6 +22,7 @@ func NetworkRow(res *weftv1.Resource) (Network, error) {
 		Up:          unlessSaid(spec.AdminStateUp),
 		Transparent: spec.GetVlanTransparent(),
 		Snoop:       unlessSaid(spec.MulticastSnoopingEnabled),
+		External:    spec.GetExternal(),
 	}, nil
 }
 

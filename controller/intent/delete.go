@@ -81,7 +81,7 @@ func (t *txn) doomed(keys []Key, cascade bool) ([]Key, error) {
 
 // rank orders kinds for deletion: what refers to others comes before them.
 func (k Kind) rank() int {
-	return slices.Index([]Kind{KindTrunk, KindRouter, KindPort, KindSubnet, KindNetwork, KindHost, KindSegmentRange, KindProject}, k)
+	return slices.Index([]Kind{KindPortForwarding, KindFloatingIP, KindTrunk, KindRouter, KindPort, KindSubnet, KindNetwork, KindHost, KindSegmentRange, KindProject}, k)
 }
 
 // use tells what depends on a resource and is not doomed itself.
@@ -114,6 +114,9 @@ func (t *txn) use(key Key, doomed map[Key]struct{}) Use {
 
 // eachReferrer calls f with what refers to a resource, in no order and possibly more than once.
 func (s *state) eachReferrer(key Key, f func(Key)) {
+	for referrer := range s.refs[key] {
+		f(referrer)
+	}
 	switch key.Kind {
 	case KindProject:
 		for member := range s.members[key.Name] {

@@ -30,6 +30,9 @@ type draft struct {
 
 	interfaces []wantedInterface // of a router
 	trunk      trunkFacts
+	gateway    *wantedGateway // of a router; nil: none
+	float      wantedFloat
+	forward    wantedForward
 
 	old     *record // nil: it is new
 	same    bool    // nothing about it is to be changed
@@ -188,6 +191,10 @@ func specOf(res *weftv1.Resource) proto.Message {
 		return s.RouterSpec
 	case *weftv1.Resource_TrunkSpec:
 		return s.TrunkSpec
+	case *weftv1.Resource_FloatingIpSpec:
+		return s.FloatingIpSpec
+	case *weftv1.Resource_PortForwardingSpec:
+		return s.PortForwardingSpec
 	}
 	return res.GetProjectSpec()
 }

@@ -27,6 +27,7 @@ type networkFacts struct {
 	tag      alloc.ID
 	mtu      uint32
 	shared   bool
+	external bool
 }
 
 // subnetFacts is a subnet with its defaults filled in.
@@ -83,7 +84,7 @@ func factsOf(key Key, res *weftv1.Resource) (any, error) {
 		if s.GetTag() == 0 || slices.ContainsFunc(segments, func(f segmentFacts) bool { return !f.whole() }) {
 			return nil, fmt.Errorf("a network with tag %d and segments %v", s.GetTag(), segments)
 		}
-		return &networkFacts{segments, alloc.ID(s.GetTag()), s.GetMtu(), res.GetNetworkSpec().GetShared()}, nil
+		return &networkFacts{segments, alloc.ID(s.GetTag()), s.GetMtu(), res.GetNetworkSpec().GetShared(), res.GetNetworkSpec().GetExternal()}, nil
 	case KindSubnet:
 		return subnetFactsOf(key, res)
 	case KindPort:
@@ -92,6 +93,10 @@ func factsOf(key Key, res *weftv1.Resource) (any, error) {
 		return routerFactsOf(key, res)
 	case KindTrunk:
 		return trunkFactsOf(key, res.GetTrunkSpec()), nil
+	case KindFloatingIP:
+		return floatFactsOf(key, res)
+	case KindPortForwarding:
+		return forwardFactsOf(key, res)
 	case KindSegmentRange:
 		s := res.GetSegmentRangeSpec()
 		return &rangeFacts{space{s.GetNetworkType(), s.GetPhysicalNetwork()}, alloc.Range[alloc.ID]{First: alloc.ID(s.GetMinimum()), Last: alloc.ID(s.GetMaximum())}}, nil

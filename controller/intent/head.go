@@ -14,8 +14,9 @@ const headKey = "meta/head"
 // head is what was allocated last. The next allocation continues from there, so that what was freed is not given to
 // another one at once: switches and people may still remember who had it.
 type head struct {
-	Tag alloc.ID            `json:"tag"` // of networks
-	IDs map[string]alloc.ID `json:"ids"` // on the wire, by type of network
+	Tag  alloc.ID            `json:"tag"` // of networks
+	IDs  map[string]alloc.ID `json:"ids"` // on the wire, by type of network
+	Zone alloc.ID            `json:"zone,omitempty"`
 }
 
 func (h head) clone() head {
@@ -23,7 +24,7 @@ func (h head) clone() head {
 	if ids == nil {
 		ids = map[string]alloc.ID{}
 	}
-	return head{h.Tag, ids}
+	return head{h.Tag, ids, h.Zone}
 }
 
 func (h head) marshal() ([]byte, error) { return json.Marshal(h) }

@@ -23,16 +23,23 @@ const (
 	KindSegmentRange Kind = "SegmentRange"
 	KindRouter       Kind = "Router"
 	KindTrunk        Kind = "Trunk"
+	KindFloatingIP   Kind = "FloatingIP"
+
+	KindPortForwarding Kind = "PortForwarding"
 )
 
 // Kinds returns all kinds, in the order of List.
 func Kinds() []Kind {
-	return []Kind{KindHost, KindNetwork, KindPort, KindProject, KindRouter, KindSegmentRange, KindSubnet, KindTrunk}
+	return []Kind{KindFloatingIP, KindHost, KindNetwork, KindPort, KindPortForwarding, KindProject, KindRouter, KindSegmentRange, KindSubnet, KindTrunk}
 }
 
 // Owned tells whether resources of the kind belong to a project.
 func (k Kind) Owned() bool {
-	return k == KindNetwork || k == KindSubnet || k == KindPort || k == KindRouter || k == KindTrunk
+	switch k {
+	case KindNetwork, KindSubnet, KindPort, KindRouter, KindTrunk, KindFloatingIP, KindPortForwarding:
+		return true
+	}
+	return false
 }
 
 // lower returns the kind as keys have it.
@@ -54,6 +61,10 @@ func (k Kind) lower() string {
 		return "router"
 	case KindTrunk:
 		return "trunk"
+	case KindFloatingIP:
+		return "floatingip"
+	case KindPortForwarding:
+		return "portforwarding"
 	}
 	return strings.ToLower(string(k))
 }
@@ -138,6 +149,10 @@ func specKind(res *weftv1.Resource) Kind {
 		return KindRouter
 	case *weftv1.Resource_TrunkSpec:
 		return KindTrunk
+	case *weftv1.Resource_FloatingIpSpec:
+		return KindFloatingIP
+	case *weftv1.Resource_PortForwardingSpec:
+		return KindPortForwarding
 	}
 	return ""
 }

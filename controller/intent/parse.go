@@ -31,6 +31,10 @@ func (t *txn) parseSpec(d *draft) {
 		t.parseRouter(d, d.given.GetRouterSpec())
 	case KindTrunk:
 		t.parseTrunk(d, d.given.GetTrunkSpec())
+	case KindFloatingIP:
+		t.parseFloat(d, d.given.GetFloatingIpSpec())
+	case KindPortForwarding:
+		t.parseForward(d, d.given.GetPortForwardingSpec())
 	case KindSegmentRange:
 		t.parseRange(d, d.given.GetSegmentRangeSpec())
 	}
@@ -38,6 +42,7 @@ func (t *txn) parseSpec(d *draft) {
 
 func (t *txn) parseNetwork(d *draft, spec *weftv1.NetworkSpec) {
 	t.parseSegments(d, spec)
+	t.parseExternal(d, spec)
 	if m := spec.GetMtu(); m != 0 && (m < minMTU || m > maxMTU) {
 		t.refuse(d, "spec.mtu", ReasonInvalid, "%s is not between %s and %s", reported(m), reported(uint32(minMTU)), reported(uint32(maxMTU)))
 	}
@@ -217,8 +222,14 @@ func (t *txn) parsePort(d *draft, spec *weftv1.PortSpec) {
 }
 
 func (t *txn) parseFixedIPs(d *draft, given []*weftv1.FixedIP) {
+	d.ips = t.parseWantedIPs(d, "spec.fixedIps", given)
+}
+
+// parseWantedIPs reads addresses that are asked for.
+func (t *txn) parseWantedIPs(d *draft, list string, given []*weftv1.FixedIP) []wantedIP {
+	var all []wantedIP
 	for i, f := range given {
-		field := fmt.Sprintf("spec.fixedIps[%d]", i)
+		field := indexed(list, i, "")
 		want := wantedIP{subnet: f.GetSubnet()}
 		if f.GetIp() == "" && f.GetSubnet() == "" {
 			t.refuse(d, field, ReasonInvalid, "is empty; give a subnet, an ip, or both")
@@ -229,11 +240,12 @@ func (t *txn) parseFixedIPs(d *draft, given []*weftv1.FixedIP) {
 				t.refuse(d, field+".ip", ReasonInvalid, "%v", err)
 			}
 		}
-		if slices.ContainsFunc(d.ips, func(o wantedIP) bool { return want.ip.IsValid() && o.ip == want.ip }) {
+		if slices.ContainsFunc(all, func(o wantedIP) bool { return want.ip.IsValid() && o.ip == want.ip }) {
 			t.refuse(d, field+".ip", ReasonInvalid, "%s is given twice", want.ip)
 		}
-		d.ips = append(d.ips, want)
+		all = append(all, want)
 	}
+	return all
 }
 
 func (t *txn) parsePairs(d *draft, given []*weftv1.AddressPair) {

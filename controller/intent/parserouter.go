@@ -31,6 +31,7 @@ func (t *txn) parseRouter(d *draft, spec *weftv1.RouterSpec) {
 		return
 	}
 	t.parseInterfaces(d, spec.GetInterfaces())
+	t.parseExternalGateway(d, spec.GetExternalGateway())
 	seen := map[netip.Prefix]int{}
 	for i, r := range spec.GetRoutes() {
 		t.parseRoute(d, i, r, seen)

@@ -19,6 +19,7 @@ type Network struct {
 	Up          bool   // administratively
 	Transparent bool   // ports may send VLAN tags of their own
 	Snoop       bool   // multicast goes only to ports that asked for it
+	External    bool   // it leads outside
 }
 
 // Equal tells whether two rows are the same.

@@ -23,6 +23,9 @@ type state struct {
 	tunnels  map[netip.Addr]Key
 	behind   map[Key]map[Key]struct{} // ports of an unmanaged host
 	trunked  map[Key]Key              // the trunk that a port is in, as parent or as subport
+	refs     map[Key]map[Key]struct{} // of routers, floating IPs and port forwardings, by what they refer to
+	zones    holders[alloc.ID]        // of connection tracking
+	zoned    alloc.IDs                // the same
 }
 
 // networkState is what belongs to a network, whether it exists or not.
@@ -80,7 +83,7 @@ func newState() *state {
 	s := &state{
 		records: map[Key]*record{}, members: map[string]map[Key]struct{}{}, networks: map[Key]*networkState{},
 		subnets: map[Key]*subnetState{}, tags: holders[alloc.ID]{}, types: map[space]*typeState{}, tunnels: map[netip.Addr]Key{},
-		behind: map[Key]map[Key]struct{}{}, trunked: map[Key]Key{},
+		behind: map[Key]map[Key]struct{}{}, trunked: map[Key]Key{}, refs: map[Key]map[Key]struct{}{}, zones: holders[alloc.ID]{},
 	}
 	return s
 }
@@ -128,6 +131,10 @@ func (s *state) index(rec *record) {
 		s.indexRouter(rec.key, f)
 	case *trunkFacts:
 		s.indexTrunk(rec.key, f)
+	case *floatFacts:
+		s.indexFloat(rec.key, f)
+	case *forwardFacts:
+		s.refer(rec.key, f.referents()...)
 	case *rangeFacts:
 		t := s.changed(f.space)
 		i, _ := t.find(f.ids.First)
@@ -175,6 +182,10 @@ func (s *state) unindex(rec *record) {
 		s.unindexRouter(rec.key, f)
 	case *trunkFacts:
 		s.unindexTrunk(rec.key, f)
+	case *floatFacts:
+		s.unindexFloat(rec.key, f)
+	case *forwardFacts:
+		s.unrefer(rec.key, f.referents()...)
 	case *rangeFacts:
 		t := s.changed(f.space)
 		t.ranges = slices.DeleteFunc(t.ranges, func(r segmentRange) bool { return r.key == rec.key })

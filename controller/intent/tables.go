@@ -25,6 +25,19 @@ type Tables struct {
 
 	RouterInterfaces *table.Table[InterfaceOf, RouterInterface]
 
+	Gateways        *table.Table[Key, Gateway]
+	FloatingIPs     *table.Table[Key, FloatingIP]
+	PortForwardings *table.Table[Key, PortForwarding]
+
+	// Observed: hosts that are not connected, and by apps/neighbour stations that answered.
+	Away       *table.Table[Away, Away]
+	Neighbours *table.Table[ExternalKey, Neighbour]
+
+	// Derived by apps/nat.
+	Placed    *table.Table[Key, Placed]
+	Externals *table.Table[ExternalKey, External]
+	Centrals  *table.Table[Central, Central]
+
 	// Observed by apps/mcast.
 	Members *table.Table[Member, Member]
 
@@ -69,6 +82,13 @@ type Tables struct {
 	ActiveRouters *table.Table[ActiveRouter, ActiveRouter]
 	Reaches       *table.Table[Reach, Reach]
 	Routed        *table.Table[Routed, Routed]
+
+	NeighboursOf *table.Index[Key, ExternalKey, Neighbour] // of a network
+	NetworksBy   *table.Set[uint32, Key]                   // tag
+	GatewaysOn   *table.Set[Key, Key]                      // routers with their gateway on a network
+	FloatsOf     *table.Set[Key, Key]                      // of a router
+	ForwardedTo  *table.Set[Key, netip.Addr]               // external addresses of a router of which ports are forwarded
+	ExternalsOn  *table.Index[Site, ExternalKey, External] // of a network that a host answers for
 
 	TypesBetween    *table.Set[HostPair, string]                    // types of the networks that two hosts share
 	WatchedFrom     *table.Index[string, HostPair, WatchedWay]      // by the host that watches
@@ -137,6 +157,7 @@ func NewTables() *Tables {
 	t.SubportsOf = table.NewIndex(t.Subports, "subports of", func(s Subport, add func(Key)) { add(s.Trunk) })
 	t.segments()
 	t.multicast()
+	t.translation()
 	t.SegmentsOf = table.NewIndex(t.Segments, "segments of", func(s Segment, add func(Key)) { add(s.Key.Network) })
 	t.InterfacesByID = table.NewIndex(t.Interfaces, "interfaces with iface-id", func(i Interface, add func(string)) {
 		if i.IfaceID != "" {
@@ -185,6 +206,27 @@ func (t *Tables) segments() {
 	t.MappedAt = table.NewSet(t.Mappings, "physical networks of", func(m Mapping, add func(string, string)) {
 		add(m.Key.Host, m.Key.Physical)
 	})
+}
+
+// translation makes what apps/nat reads and derives.
+func (t *Tables) translation() {
+	db := t.DB
+	t.Gateways = table.New(db, "gateway", func(g Gateway) Key { return g.Router })
+	t.FloatingIPs = table.New(db, "floatingip", func(f FloatingIP) Key { return f.Key })
+	t.PortForwardings = table.New(db, "portforwarding", func(f PortForwarding) Key { return f.Key })
+	t.Away = table.New(db, "away", func(a Away) Away { return a })
+	t.Neighbours = table.New(db, "neighbour", func(n Neighbour) ExternalKey { return ExternalKey{n.Network, n.IP} })
+	t.Placed = table.New(db, "placed", func(p Placed) Key { return p.Router })
+	t.Externals = table.New(db, "external", func(e External) ExternalKey { return ExternalKey{e.Network, e.IP} })
+	t.Centrals = table.New(db, "central", func(c Central) Central { return c })
+	t.GatewaysOn = table.NewSet(t.Gateways, "gateways on", func(g Gateway, add func(Key, Key)) { add(g.Network, g.Router) })
+	t.FloatsOf = table.NewSet(t.FloatingIPs, "floating IPs of", func(f FloatingIP, add func(Key, Key)) { add(f.Router, f.Key) })
+	t.ForwardedTo = table.NewSet(t.PortForwardings, "forwarded external addresses of", func(f PortForwarding, add func(Key, netip.Addr)) {
+		add(f.Router, f.External)
+	})
+	t.NetworksBy = table.NewSet(t.Networks, "networks with tag", func(n Network, add func(uint32, Key)) { add(n.Tag, n.Key) })
+	t.NeighboursOf = table.NewIndex(t.Neighbours, "neighbours on", func(n Neighbour, add func(Key)) { add(n.Network) })
+	t.ExternalsOn = table.NewIndex(t.Externals, "external addresses on", func(e External, add func(Site)) { add(Site{e.Network, e.Host}) })
 }
 
 // multicast makes the tables of who listens to which group.

@@ -115,6 +115,23 @@ func (b *Board) Counts(host, kind string) map[string]Count {
 	return all
 }
 
+// Sum returns what one counter has seen on all hosts.
+func (b *Board) Sum(kind, subject string) Count {
+	b.mu.Lock()
+	targets := slices.Collect(maps.Values(b.targets))
+	b.mu.Unlock()
+	var sum Count
+	for _, t := range targets {
+		t.mu.Lock()
+		if c := t.counts.totals[compile.Counter{Kind: kind, Subject: subject}]; c != nil {
+			sum.Packets += c.Packets
+			sum.Bytes += c.Bytes
+		}
+		t.mu.Unlock()
+	}
+	return sum
+}
+
 // count reads the counted flows of the switch again and again.
 func (r *Reconciler) count(ctx context.Context) error {
 	tick := time.NewTicker(countEvery)

@@ -32,6 +32,22 @@ func punted(host string, p *openflow.PacketIn) (*punt.Packet, bool) {
 
 // Send has a host's switch send a packet, and tells whether it will: not when it is not connected, or has too many to send.
 func (b *Board) Send(host string, o punt.Out) bool {
+	if !b.Online(host) {
+		return false
+	}
+	b.mu.Lock()
+	t := b.targets[host]
+	b.mu.Unlock()
+	select {
+	case t.outs <- o:
+		return true
+	default:
+		return false
+	}
+}
+
+// Online tells whether a host's switch is connected.
+func (b *Board) Online(host string) bool {
 	b.mu.Lock()
 	t := b.targets[host]
 	b.mu.Unlock()
@@ -39,17 +55,8 @@ func (b *Board) Send(host string, o punt.Out) bool {
 		return false
 	}
 	t.mu.Lock()
-	online := t.online
-	t.mu.Unlock()
-	if !online {
-		return false
-	}
-	select {
-	case t.outs <- o:
-		return true
-	default:
-		return false
-	}
+	defer t.mu.Unlock()
+	return t.online
 }
 
 // sendPackets sends what handlers have put into the outbox.

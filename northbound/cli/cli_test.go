@@ -131,7 +131,7 @@ h4    -          never seen    refused      -      -         -  0
 PROJECT  NAME  TYPE   SEGMENT   MTU  HOSTS  PHASE
 red      web   vxlan     5001  1450  1/2    build
 `},
-		{name: "ports, wide", args: "get po -p red -o wide", out: `
+		{name: "ports, wide", args: "get ports -p red -o wide", out: `
 PROJECT  NAME  NETWORK  MAC                IPS                   HOST  INTERFACE  OFPORT  LINK  PHASE   REVISION  CREATED              UID  LABELS
 red      vm1   web      fa:16:3e:6c:01:0b  10.0.0.11,fd00:10::b  h1    tap1            4  up    active        17  2026-05-28 20:26:40  -    -
 `},
@@ -295,7 +295,7 @@ Run "weft --help" or "weft COMMAND --help" for usage.
 		{name: "log level", args: "log-level debug", out: "\nlog level debug, before info\n"},
 		{name: "restore over something", args: "restore -", stdin: "x", code: 1, err: "\nweft: the store is not empty\n"},
 		{name: "restore", args: "restore --replace -", stdin: "x", out: "\n12 keys restored, revision 40\n"},
-		{name: "completion of kinds", args: "__complete get net", out: "\nprojects\nnetworks\nsubnets\nports\nhosts\nsegmentranges\nrouters\ntrunks\nall\n:4\n", err: "\nCompletion ended with directive: ShellCompDirectiveNoFileComp\n"},
+		{name: "completion of kinds", args: "__complete get net", out: "\nprojects\nnetworks\nsubnets\nports\nhosts\nsegmentranges\nrouters\ntrunks\nfloatingips\nportforwardings\nall\n:4\n", err: "\nCompletion ended with directive: ShellCompDirectiveNoFileComp\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,6 +38,10 @@ func (a *app) columns(kind manifest.Kind, wide bool) []resourceColumn {
 		out = append(out, routerColumns()...)
 	case "Trunk":
 		out = append(out, trunkColumns()...)
+	case "FloatingIP":
+		out = append(out, floatingColumns()...)
+	case "PortForwarding":
+		out = append(out, forwardingColumns()...)
 	}
 	if kind.Name != "Host" && kind.Name != "Project" && kind.Name != "Subnet" && kind.Name != "SegmentRange" {
 		out = append(out, resourceColumn{"PHASE", left, phase})
@@ -91,6 +97,8 @@ func routerColumns() []resourceColumn {
 	return []resourceColumn{
 		{"MAC", left, func(r *weftv1.Resource) string { return r.GetStatus().GetRouter().GetMacAddress() }},
 		{"ADDRESSES", left, func(r *weftv1.Resource) string { return strings.Join(routerAddresses(r), ",") }},
+		{"OUTSIDE", left, func(r *weftv1.Resource) string { return strings.Join(outsideAddresses(r), ",") }},
+		{"GATEWAY ON", left, func(r *weftv1.Resource) string { return r.GetStatus().GetRouter().GetExternalGateway().GetHost() }},
 		{"ROUTES", right, func(r *weftv1.Resource) string { return strconv.Itoa(len(r.GetRouterSpec().GetRoutes())) }},
 		{"HOSTS", left, hostsRealised},
 	}
@@ -108,6 +116,42 @@ func trunkColumns() []resourceColumn {
 		}},
 		{"HOST", left, func(r *weftv1.Resource) string { return r.GetStatus().GetTrunk().GetHost() }},
 	}
+}
+
+func floatingColumns() []resourceColumn {
+	st := func(r *weftv1.Resource) *weftv1.FloatingIPStatus { return r.GetStatus().GetFloatingIp() }
+	return []resourceColumn{
+		{"IP", left, func(r *weftv1.Resource) string { return st(r).GetIp() }},
+		{"PORT", left, func(r *weftv1.Resource) string { return r.GetFloatingIpSpec().GetPort() }},
+		{"FIXED IP", left, func(r *weftv1.Resource) string { return st(r).GetFixedIp() }},
+		{"ROUTER", left, func(r *weftv1.Resource) string { return st(r).GetRouter() }},
+		{"HOST", left, func(r *weftv1.Resource) string { return st(r).GetHost() }},
+		{"MODE", left, func(r *weftv1.Resource) string { return st(r).GetMode() }},
+	}
+}
+
+func forwardingColumns() []resourceColumn {
+	spec, st := (*weftv1.Resource).GetPortForwardingSpec, func(r *weftv1.Resource) *weftv1.PortForwardingStatus { return r.GetStatus().GetPortForwarding() }
+	return []resourceColumn{
+		{"PROTOCOL", left, func(r *weftv1.Resource) string { return spec(r).GetProtocol() }},
+		{"EXTERNAL", left, func(r *weftv1.Resource) string { return endpoint(st(r).GetExternalIp(), spec(r).GetExternalPorts()) }},
+		{"INTERNAL", left, func(r *weftv1.Resource) string { return endpoint(st(r).GetInternalIp(), internalPorts(r)) }},
+		{"PORT", left, func(r *weftv1.Resource) string { return spec(r).GetPort() }},
+		{"HOST", left, func(r *weftv1.Resource) string { return st(r).GetHost() }},
+	}
+}
+
+// internalPorts are those inside to which a forwarding leads.
+func internalPorts(r *weftv1.Resource) string {
+	return cmp.Or(r.GetPortForwardingSpec().GetInternalPorts(), r.GetPortForwardingSpec().GetExternalPorts())
+}
+
+// endpoint is an address with a port, or a range of them; empty while there is no address.
+func endpoint(ip, ports string) string {
+	if ip == "" {
+		return ""
+	}
+	return net.JoinHostPort(ip, ports)
 }
 
 func rangeColumns() []resourceColumn {

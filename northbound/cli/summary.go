@@ -31,6 +31,12 @@ func summary(r *weftv1.Resource) string {
 		return routerSummary(r)
 	case r.GetTrunkSpec() != nil:
 		return fmt.Sprintf("parent %s, subports: %d", r.GetTrunkSpec().GetPort(), len(r.GetTrunkSpec().GetSubPorts()))
+	case r.GetFloatingIpSpec() != nil:
+		return floatingSummary(r)
+	case r.GetPortForwardingSpec() != nil:
+		return fmt.Sprintf("%s %s to %s", r.GetPortForwardingSpec().GetProtocol(),
+			endpoint(r.GetStatus().GetPortForwarding().GetExternalIp(), r.GetPortForwardingSpec().GetExternalPorts()),
+			endpoint(r.GetStatus().GetPortForwarding().GetInternalIp(), internalPorts(r)))
 	case r.GetSegmentRangeSpec() != nil:
 		s := r.GetSegmentRangeSpec()
 		return fmt.Sprintf("%s %d to %d", s.GetNetworkType(), s.GetMinimum(), s.GetMaximum())
@@ -44,10 +50,31 @@ func routerSummary(r *weftv1.Resource) string {
 	if a := routerAddresses(r); len(a) > 0 {
 		s = strings.Join(a, " ")
 	}
+	if a := outsideAddresses(r); len(a) > 0 {
+		s += ", outside " + strings.Join(a, " ")
+	}
 	if n := len(r.GetRouterSpec().GetRoutes()); n > 0 {
 		s += fmt.Sprintf(", routes: %d", n)
 	}
 	return s
+}
+
+// floatingSummary is the address, and what it stands for.
+func floatingSummary(r *weftv1.Resource) string {
+	f := r.GetStatus().GetFloatingIp()
+	if f.GetFixedIp() == "" {
+		return f.GetIp()
+	}
+	return fmt.Sprintf("%s for %s of %s", f.GetIp(), f.GetFixedIp(), r.GetFloatingIpSpec().GetPort())
+}
+
+// outsideAddresses are those of a router's gateway.
+func outsideAddresses(r *weftv1.Resource) []string {
+	var all []string
+	for _, f := range r.GetStatus().GetRouter().GetExternalGateway().GetFixedIps() {
+		all = append(all, f.GetIp())
+	}
+	return all
 }
 
 func routerAddresses(r *weftv1.Resource) []string {

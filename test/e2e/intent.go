@@ -83,8 +83,10 @@ func (t Tenant) Names() []string {
 func Ref(key string) *weftv1.ResourceRef {
 	kind, rest, _ := strings.Cut(key, "/")
 	ref := &weftv1.ResourceRef{Kind: strings.ToUpper(kind[:1]) + kind[1:], Name: rest}
-	if kind == "segmentrange" {
-		ref.Kind = "SegmentRange"
+	for _, k := range []string{"SegmentRange", "FloatingIP", "PortForwarding"} {
+		if strings.ToLower(k) == kind {
+			ref.Kind = k
+		}
 	}
 	if project, name, ok := strings.Cut(rest, "/"); ok {
 		ref.Project, ref.Name = project, name

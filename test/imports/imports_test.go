@@ -77,6 +77,8 @@ var answering = []answers{
 		"github.com/insomniacslk/dhcp/dhcpv6", "github.com/insomniacslk/dhcp/iana", "github.com/insomniacslk/dhcp/rfc1035label",
 	}},
 	{"apps/mcast", []string{"time"}},
+	{"apps/nat", []string{"time"}},
+	{"apps/neighbour", []string{"time"}},
 	{"apps/route", []string{"net", "time", "github.com/gopacket/gopacket", "github.com/gopacket/gopacket/layers"}},
 }
 

@@ -50,8 +50,11 @@ type NetworkSpec struct {
 	Segments []*NetworkSegment `protobuf:"bytes,10,rep,name=segments,proto3" json:"segments,omitempty"`
 	// Whether multicast goes only to ports that asked for it by IGMP or MLD; default true.
 	MulticastSnoopingEnabled *bool `protobuf:"varint,11,opt,name=multicast_snooping_enabled,json=multicastSnoopingEnabled,proto3,oneof" json:"multicast_snooping_enabled,omitempty"`
-	unknownFields            protoimpl.UnknownFields
-	sizeCache                protoimpl.SizeCache
+	// Whether routers may have their gateways on it, and floating IPs their addresses: it leads outside. It has one segment, of
+	// type flat or vlan. Default false.
+	External      bool `protobuf:"varint,12,opt,name=external,proto3" json:"external,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *NetworkSpec) Reset() {
@@ -157,6 +160,13 @@ func (x *NetworkSpec) GetSegments() []*NetworkSegment {
 func (x *NetworkSpec) GetMulticastSnoopingEnabled() bool {
 	if x != nil && x.MulticastSnoopingEnabled != nil {
 		return *x.MulticastSnoopingEnabled
+	}
+	return false
+}
+
+func (x *NetworkSpec) GetExternal() bool {
+	if x != nil {
+		return x.External
 	}
 	return false
 }
@@ -1281,7 +1291,7 @@ var File_weft_v1_network_proto protoreflect.FileDescriptor
 
 const file_weft_v1_network_proto_rawDesc = "" +
 	"\n" +
-	"\x15weft/v1/network.proto\x12\aweft.v1\"\x96\x04\n" +
+	"\x15weft/v1/network.proto\x12\aweft.v1\"\xb2\x04\n" +
 	"\vNetworkSpec\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12'\n" +
 	"\x0fsegmentation_id\x18\x02 \x01(\rR\x0esegmentationId\x12\x10\n" +
@@ -1294,7 +1304,8 @@ const file_weft_v1_network_proto_rawDesc = "" +
 	"\x10vlan_transparent\x18\t \x01(\bR\x0fvlanTransparent\x123\n" +
 	"\bsegments\x18\n" +
 	" \x03(\v2\x17.weft.v1.NetworkSegmentR\bsegments\x12A\n" +
-	"\x1amulticast_snooping_enabled\x18\v \x01(\bH\x02R\x18multicastSnoopingEnabled\x88\x01\x01B\x11\n" +
+	"\x1amulticast_snooping_enabled\x18\v \x01(\bH\x02R\x18multicastSnoopingEnabled\x88\x01\x01\x12\x1a\n" +
+	"\bexternal\x18\f \x01(\bR\bexternalB\x11\n" +
 	"\x0f_admin_state_upB\x18\n" +
 	"\x16_port_security_enabledB\x1d\n" +
 	"\x1b_multicast_snooping_enabled\"\x9c\x01\n" +

@@ -154,7 +154,7 @@ func (x *ResourceRef) GetName() string {
 // Resource is one object of the API.
 type Resource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange", "Router" or "Trunk"; may be left out where the spec is set.
+	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange", "Router", "Trunk", "FloatingIP" or "PortForwarding"; may be left out where the spec is set.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The project it belongs to; empty for Project, Host and SegmentRange. A project that does not exist is created.
 	Project string `protobuf:"bytes,2,opt,name=project,proto3" json:"project,omitempty"`
@@ -185,6 +185,8 @@ type Resource struct {
 	//	*Resource_SegmentRangeSpec
 	//	*Resource_RouterSpec
 	//	*Resource_TrunkSpec
+	//	*Resource_FloatingIpSpec
+	//	*Resource_PortForwardingSpec
 	Spec isResource_Spec `protobuf_oneof:"spec"`
 	// What is. Set by the server.
 	Status        *Status `protobuf:"bytes,15,opt,name=status,proto3" json:"status,omitempty"`
@@ -364,6 +366,24 @@ func (x *Resource) GetTrunkSpec() *TrunkSpec {
 	return nil
 }
 
+func (x *Resource) GetFloatingIpSpec() *FloatingIPSpec {
+	if x != nil {
+		if x, ok := x.Spec.(*Resource_FloatingIpSpec); ok {
+			return x.FloatingIpSpec
+		}
+	}
+	return nil
+}
+
+func (x *Resource) GetPortForwardingSpec() *PortForwardingSpec {
+	if x != nil {
+		if x, ok := x.Spec.(*Resource_PortForwardingSpec); ok {
+			return x.PortForwardingSpec
+		}
+	}
+	return nil
+}
+
 func (x *Resource) GetStatus() *Status {
 	if x != nil {
 		return x.Status
@@ -415,6 +435,16 @@ type Resource_TrunkSpec struct {
 	TrunkSpec *TrunkSpec `protobuf:"bytes,27,opt,name=trunk_spec,json=trunkSpec,proto3,oneof"`
 }
 
+type Resource_FloatingIpSpec struct {
+	// For kind FloatingIP.
+	FloatingIpSpec *FloatingIPSpec `protobuf:"bytes,30,opt,name=floating_ip_spec,json=floatingIpSpec,proto3,oneof"`
+}
+
+type Resource_PortForwardingSpec struct {
+	// For kind PortForwarding.
+	PortForwardingSpec *PortForwardingSpec `protobuf:"bytes,31,opt,name=port_forwarding_spec,json=portForwardingSpec,proto3,oneof"`
+}
+
 func (*Resource_ProjectSpec) isResource_Spec() {}
 
 func (*Resource_NetworkSpec) isResource_Spec() {}
@@ -430,6 +460,10 @@ func (*Resource_SegmentRangeSpec) isResource_Spec() {}
 func (*Resource_RouterSpec) isResource_Spec() {}
 
 func (*Resource_TrunkSpec) isResource_Spec() {}
+
+func (*Resource_FloatingIpSpec) isResource_Spec() {}
+
+func (*Resource_PortForwardingSpec) isResource_Spec() {}
 
 // Status tells what is true of a resource now.
 type Status struct {
@@ -455,6 +489,8 @@ type Status struct {
 	//	*Status_SegmentRange
 	//	*Status_Router
 	//	*Status_Trunk
+	//	*Status_FloatingIp
+	//	*Status_PortForwarding
 	Details       isStatus_Details `protobuf_oneof:"details"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -595,6 +631,24 @@ func (x *Status) GetTrunk() *TrunkStatus {
 	return nil
 }
 
+func (x *Status) GetFloatingIp() *FloatingIPStatus {
+	if x != nil {
+		if x, ok := x.Details.(*Status_FloatingIp); ok {
+			return x.FloatingIp
+		}
+	}
+	return nil
+}
+
+func (x *Status) GetPortForwarding() *PortForwardingStatus {
+	if x != nil {
+		if x, ok := x.Details.(*Status_PortForwarding); ok {
+			return x.PortForwarding
+		}
+	}
+	return nil
+}
+
 type isStatus_Details interface {
 	isStatus_Details()
 }
@@ -634,6 +688,16 @@ type Status_Trunk struct {
 	Trunk *TrunkStatus `protobuf:"bytes,26,opt,name=trunk,proto3,oneof"`
 }
 
+type Status_FloatingIp struct {
+	// For kind FloatingIP.
+	FloatingIp *FloatingIPStatus `protobuf:"bytes,30,opt,name=floating_ip,json=floatingIp,proto3,oneof"`
+}
+
+type Status_PortForwarding struct {
+	// For kind PortForwarding.
+	PortForwarding *PortForwardingStatus `protobuf:"bytes,31,opt,name=port_forwarding,json=portForwarding,proto3,oneof"`
+}
+
 func (*Status_Network) isStatus_Details() {}
 
 func (*Status_Subnet) isStatus_Details() {}
@@ -647,6 +711,10 @@ func (*Status_SegmentRange) isStatus_Details() {}
 func (*Status_Router) isStatus_Details() {}
 
 func (*Status_Trunk) isStatus_Details() {}
+
+func (*Status_FloatingIp) isStatus_Details() {}
+
+func (*Status_PortForwarding) isStatus_Details() {}
 
 // Condition is one reason for a phase.
 type Condition struct {
@@ -753,11 +821,11 @@ var File_weft_v1_resource_proto protoreflect.FileDescriptor
 
 const file_weft_v1_resource_proto_rawDesc = "" +
 	"\n" +
-	"\x16weft/v1/resource.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12weft/v1/host.proto\x1a\x15weft/v1/network.proto\x1a\x14weft/v1/router.proto\x1a\x13weft/v1/trunk.proto\"O\n" +
+	"\x16weft/v1/resource.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12weft/v1/host.proto\x1a\x11weft/v1/nat.proto\x1a\x15weft/v1/network.proto\x1a\x14weft/v1/router.proto\x1a\x13weft/v1/trunk.proto\"O\n" +
 	"\vResourceRef\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name\"\xf5\x06\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\"\x8b\b\n" +
 	"\bResource\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
@@ -778,12 +846,14 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\vrouter_spec\x18\x1a \x01(\v2\x13.weft.v1.RouterSpecH\x00R\n" +
 	"routerSpec\x123\n" +
 	"\n" +
-	"trunk_spec\x18\x1b \x01(\v2\x12.weft.v1.TrunkSpecH\x00R\ttrunkSpec\x12'\n" +
+	"trunk_spec\x18\x1b \x01(\v2\x12.weft.v1.TrunkSpecH\x00R\ttrunkSpec\x12C\n" +
+	"\x10floating_ip_spec\x18\x1e \x01(\v2\x17.weft.v1.FloatingIPSpecH\x00R\x0efloatingIpSpec\x12O\n" +
+	"\x14port_forwarding_spec\x18\x1f \x01(\v2\x1b.weft.v1.PortForwardingSpecH\x00R\x12portForwardingSpec\x12'\n" +
 	"\x06status\x18\x0f \x01(\v2\x0f.weft.v1.StatusR\x06status\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x06\n" +
-	"\x04spec\"\xa5\x05\n" +
+	"\x04spec\"\xad\x06\n" +
 	"\x06Status\x12+\n" +
 	"\x05phase\x18\x01 \x01(\x0e2\x15.weft.v1.Status.PhaseR\x05phase\x122\n" +
 	"\n" +
@@ -799,7 +869,10 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\x04host\x18\x17 \x01(\v2\x13.weft.v1.HostStatusH\x00R\x04host\x12B\n" +
 	"\rsegment_range\x18\x18 \x01(\v2\x1b.weft.v1.SegmentRangeStatusH\x00R\fsegmentRange\x12/\n" +
 	"\x06router\x18\x19 \x01(\v2\x15.weft.v1.RouterStatusH\x00R\x06router\x12,\n" +
-	"\x05trunk\x18\x1a \x01(\v2\x14.weft.v1.TrunkStatusH\x00R\x05trunk\"u\n" +
+	"\x05trunk\x18\x1a \x01(\v2\x14.weft.v1.TrunkStatusH\x00R\x05trunk\x12<\n" +
+	"\vfloating_ip\x18\x1e \x01(\v2\x19.weft.v1.FloatingIPStatusH\x00R\n" +
+	"floatingIp\x12H\n" +
+	"\x0fport_forwarding\x18\x1f \x01(\v2\x1d.weft.v1.PortForwardingStatusH\x00R\x0eportForwarding\"u\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rPHASE_PENDING\x10\x01\x12\x0f\n" +
@@ -845,13 +918,17 @@ var file_weft_v1_resource_proto_goTypes = []any{
 	(*SegmentRangeSpec)(nil),      // 12: weft.v1.SegmentRangeSpec
 	(*RouterSpec)(nil),            // 13: weft.v1.RouterSpec
 	(*TrunkSpec)(nil),             // 14: weft.v1.TrunkSpec
-	(*NetworkStatus)(nil),         // 15: weft.v1.NetworkStatus
-	(*SubnetStatus)(nil),          // 16: weft.v1.SubnetStatus
-	(*PortStatus)(nil),            // 17: weft.v1.PortStatus
-	(*HostStatus)(nil),            // 18: weft.v1.HostStatus
-	(*SegmentRangeStatus)(nil),    // 19: weft.v1.SegmentRangeStatus
-	(*RouterStatus)(nil),          // 20: weft.v1.RouterStatus
-	(*TrunkStatus)(nil),           // 21: weft.v1.TrunkStatus
+	(*FloatingIPSpec)(nil),        // 15: weft.v1.FloatingIPSpec
+	(*PortForwardingSpec)(nil),    // 16: weft.v1.PortForwardingSpec
+	(*NetworkStatus)(nil),         // 17: weft.v1.NetworkStatus
+	(*SubnetStatus)(nil),          // 18: weft.v1.SubnetStatus
+	(*PortStatus)(nil),            // 19: weft.v1.PortStatus
+	(*HostStatus)(nil),            // 20: weft.v1.HostStatus
+	(*SegmentRangeStatus)(nil),    // 21: weft.v1.SegmentRangeStatus
+	(*RouterStatus)(nil),          // 22: weft.v1.RouterStatus
+	(*TrunkStatus)(nil),           // 23: weft.v1.TrunkStatus
+	(*FloatingIPStatus)(nil),      // 24: weft.v1.FloatingIPStatus
+	(*PortForwardingStatus)(nil),  // 25: weft.v1.PortForwardingStatus
 }
 var file_weft_v1_resource_proto_depIdxs = []int32{
 	6,  // 0: weft.v1.Resource.labels:type_name -> weft.v1.Resource.LabelsEntry
@@ -865,21 +942,25 @@ var file_weft_v1_resource_proto_depIdxs = []int32{
 	12, // 8: weft.v1.Resource.segment_range_spec:type_name -> weft.v1.SegmentRangeSpec
 	13, // 9: weft.v1.Resource.router_spec:type_name -> weft.v1.RouterSpec
 	14, // 10: weft.v1.Resource.trunk_spec:type_name -> weft.v1.TrunkSpec
-	3,  // 11: weft.v1.Resource.status:type_name -> weft.v1.Status
-	0,  // 12: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
-	4,  // 13: weft.v1.Status.conditions:type_name -> weft.v1.Condition
-	15, // 14: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
-	16, // 15: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
-	17, // 16: weft.v1.Status.port:type_name -> weft.v1.PortStatus
-	18, // 17: weft.v1.Status.host:type_name -> weft.v1.HostStatus
-	19, // 18: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
-	20, // 19: weft.v1.Status.router:type_name -> weft.v1.RouterStatus
-	21, // 20: weft.v1.Status.trunk:type_name -> weft.v1.TrunkStatus
-	21, // [21:21] is the sub-list for method output_type
-	21, // [21:21] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	15, // 11: weft.v1.Resource.floating_ip_spec:type_name -> weft.v1.FloatingIPSpec
+	16, // 12: weft.v1.Resource.port_forwarding_spec:type_name -> weft.v1.PortForwardingSpec
+	3,  // 13: weft.v1.Resource.status:type_name -> weft.v1.Status
+	0,  // 14: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
+	4,  // 15: weft.v1.Status.conditions:type_name -> weft.v1.Condition
+	17, // 16: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
+	18, // 17: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
+	19, // 18: weft.v1.Status.port:type_name -> weft.v1.PortStatus
+	20, // 19: weft.v1.Status.host:type_name -> weft.v1.HostStatus
+	21, // 20: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
+	22, // 21: weft.v1.Status.router:type_name -> weft.v1.RouterStatus
+	23, // 22: weft.v1.Status.trunk:type_name -> weft.v1.TrunkStatus
+	24, // 23: weft.v1.Status.floating_ip:type_name -> weft.v1.FloatingIPStatus
+	25, // 24: weft.v1.Status.port_forwarding:type_name -> weft.v1.PortForwardingStatus
+	25, // [25:25] is the sub-list for method output_type
+	25, // [25:25] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_weft_v1_resource_proto_init() }
@@ -888,6 +969,7 @@ func file_weft_v1_resource_proto_init() {
 		return
 	}
 	file_weft_v1_host_proto_init()
+	file_weft_v1_nat_proto_init()
 	file_weft_v1_network_proto_init()
 	file_weft_v1_router_proto_init()
 	file_weft_v1_trunk_proto_init()
@@ -900,6 +982,8 @@ func file_weft_v1_resource_proto_init() {
 		(*Resource_SegmentRangeSpec)(nil),
 		(*Resource_RouterSpec)(nil),
 		(*Resource_TrunkSpec)(nil),
+		(*Resource_FloatingIpSpec)(nil),
+		(*Resource_PortForwardingSpec)(nil),
 	}
 	file_weft_v1_resource_proto_msgTypes[2].OneofWrappers = []any{
 		(*Status_Network)(nil),
@@ -909,6 +993,8 @@ func file_weft_v1_resource_proto_init() {
 		(*Status_SegmentRange)(nil),
 		(*Status_Router)(nil),
 		(*Status_Trunk)(nil),
+		(*Status_FloatingIp)(nil),
+		(*Status_PortForwarding)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

@@ -30,9 +30,11 @@ type RouterSpec struct {
 	// Static routes. The longest prefix counts; a subnet of an interface counts before a route to the same prefix.
 	Routes []*Route `protobuf:"bytes,2,rep,name=routes,proto3" json:"routes,omitempty"`
 	// Whether it routes packets; default true.
-	AdminStateUp  *bool `protobuf:"varint,3,opt,name=admin_state_up,json=adminStateUp,proto3,oneof" json:"admin_state_up,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	AdminStateUp *bool `protobuf:"varint,3,opt,name=admin_state_up,json=adminStateUp,proto3,oneof" json:"admin_state_up,omitempty"`
+	// Its way outside; none: it only joins its subnets.
+	ExternalGateway *ExternalGateway `protobuf:"bytes,4,opt,name=external_gateway,json=externalGateway,proto3" json:"external_gateway,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *RouterSpec) Reset() {
@@ -86,6 +88,96 @@ func (x *RouterSpec) GetAdminStateUp() bool {
 	return false
 }
 
+func (x *RouterSpec) GetExternalGateway() *ExternalGateway {
+	if x != nil {
+		return x.ExternalGateway
+	}
+	return nil
+}
+
+// ExternalGateway is a router's place on an external network. One host at a time has it.
+type ExternalGateway struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The network, which has external set: a name of the same project, or "project/name" of a shared one.
+	Network string `protobuf:"bytes,1,opt,name=network,proto3" json:"network,omitempty"`
+	// The router's addresses there; empty: one of each family for which the network has a subnet.
+	FixedIps []*FixedIP `protobuf:"bytes,2,rep,name=fixed_ips,json=fixedIps,proto3" json:"fixed_ips,omitempty"`
+	// Whether IPv4 packets from its subnets leave with the gateway's address (source NAT); default true. Without it, packets from
+	// and to its subnets pass as they are.
+	EnableSnat *bool `protobuf:"varint,3,opt,name=enable_snat,json=enableSnat,proto3,oneof" json:"enable_snat,omitempty"`
+	// The same for IPv6 (NAT66); default false.
+	EnableSnat6 bool `protobuf:"varint,4,opt,name=enable_snat6,json=enableSnat6,proto3" json:"enable_snat6,omitempty"`
+	// The only host where it may be; empty: one of those that have a bridge for the external network and are connected.
+	Host          string `protobuf:"bytes,5,opt,name=host,proto3" json:"host,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExternalGateway) Reset() {
+	*x = ExternalGateway{}
+	mi := &file_weft_v1_router_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExternalGateway) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExternalGateway) ProtoMessage() {}
+
+func (x *ExternalGateway) ProtoReflect() protoreflect.Message {
+	mi := &file_weft_v1_router_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExternalGateway.ProtoReflect.Descriptor instead.
+func (*ExternalGateway) Descriptor() ([]byte, []int) {
+	return file_weft_v1_router_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ExternalGateway) GetNetwork() string {
+	if x != nil {
+		return x.Network
+	}
+	return ""
+}
+
+func (x *ExternalGateway) GetFixedIps() []*FixedIP {
+	if x != nil {
+		return x.FixedIps
+	}
+	return nil
+}
+
+func (x *ExternalGateway) GetEnableSnat() bool {
+	if x != nil && x.EnableSnat != nil {
+		return *x.EnableSnat
+	}
+	return false
+}
+
+func (x *ExternalGateway) GetEnableSnat6() bool {
+	if x != nil {
+		return x.EnableSnat6
+	}
+	return false
+}
+
+func (x *ExternalGateway) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
 // RouterInterface is a router's address on a subnet.
 type RouterInterface struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -99,7 +191,7 @@ type RouterInterface struct {
 
 func (x *RouterInterface) Reset() {
 	*x = RouterInterface{}
-	mi := &file_weft_v1_router_proto_msgTypes[1]
+	mi := &file_weft_v1_router_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -111,7 +203,7 @@ func (x *RouterInterface) String() string {
 func (*RouterInterface) ProtoMessage() {}
 
 func (x *RouterInterface) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_router_proto_msgTypes[1]
+	mi := &file_weft_v1_router_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -124,7 +216,7 @@ func (x *RouterInterface) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouterInterface.ProtoReflect.Descriptor instead.
 func (*RouterInterface) Descriptor() ([]byte, []int) {
-	return file_weft_v1_router_proto_rawDescGZIP(), []int{1}
+	return file_weft_v1_router_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *RouterInterface) GetSubnet() string {
@@ -156,7 +248,7 @@ type Route struct {
 
 func (x *Route) Reset() {
 	*x = Route{}
-	mi := &file_weft_v1_router_proto_msgTypes[2]
+	mi := &file_weft_v1_router_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -168,7 +260,7 @@ func (x *Route) String() string {
 func (*Route) ProtoMessage() {}
 
 func (x *Route) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_router_proto_msgTypes[2]
+	mi := &file_weft_v1_router_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -181,7 +273,7 @@ func (x *Route) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Route.ProtoReflect.Descriptor instead.
 func (*Route) Descriptor() ([]byte, []int) {
-	return file_weft_v1_router_proto_rawDescGZIP(), []int{2}
+	return file_weft_v1_router_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Route) GetDestination() string {
@@ -218,7 +310,7 @@ type NextHop struct {
 
 func (x *NextHop) Reset() {
 	*x = NextHop{}
-	mi := &file_weft_v1_router_proto_msgTypes[3]
+	mi := &file_weft_v1_router_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -230,7 +322,7 @@ func (x *NextHop) String() string {
 func (*NextHop) ProtoMessage() {}
 
 func (x *NextHop) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_router_proto_msgTypes[3]
+	mi := &file_weft_v1_router_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -243,7 +335,7 @@ func (x *NextHop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NextHop.ProtoReflect.Descriptor instead.
 func (*NextHop) Descriptor() ([]byte, []int) {
-	return file_weft_v1_router_proto_rawDescGZIP(), []int{3}
+	return file_weft_v1_router_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *NextHop) GetIp() string {
@@ -268,14 +360,16 @@ type RouterStatus struct {
 	// The router's number in the flow tables (register "router").
 	Tag uint32 `protobuf:"varint,2,opt,name=tag,proto3" json:"tag,omitempty"`
 	// Its interfaces, with their addresses.
-	Interfaces    []*RouterInterfaceStatus `protobuf:"bytes,3,rep,name=interfaces,proto3" json:"interfaces,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Interfaces []*RouterInterfaceStatus `protobuf:"bytes,3,rep,name=interfaces,proto3" json:"interfaces,omitempty"`
+	// Its way outside.
+	ExternalGateway *ExternalGatewayStatus `protobuf:"bytes,4,opt,name=external_gateway,json=externalGateway,proto3" json:"external_gateway,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *RouterStatus) Reset() {
 	*x = RouterStatus{}
-	mi := &file_weft_v1_router_proto_msgTypes[4]
+	mi := &file_weft_v1_router_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -287,7 +381,7 @@ func (x *RouterStatus) String() string {
 func (*RouterStatus) ProtoMessage() {}
 
 func (x *RouterStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_router_proto_msgTypes[4]
+	mi := &file_weft_v1_router_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -300,7 +394,7 @@ func (x *RouterStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouterStatus.ProtoReflect.Descriptor instead.
 func (*RouterStatus) Descriptor() ([]byte, []int) {
-	return file_weft_v1_router_proto_rawDescGZIP(), []int{4}
+	return file_weft_v1_router_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *RouterStatus) GetMacAddress() string {
@@ -324,6 +418,95 @@ func (x *RouterStatus) GetInterfaces() []*RouterInterfaceStatus {
 	return nil
 }
 
+func (x *RouterStatus) GetExternalGateway() *ExternalGatewayStatus {
+	if x != nil {
+		return x.ExternalGateway
+	}
+	return nil
+}
+
+// ExternalGatewayStatus is what was allocated and computed for a router's gateway.
+type ExternalGatewayStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its MAC address on the external network.
+	MacAddress string `protobuf:"bytes,1,opt,name=mac_address,json=macAddress,proto3" json:"mac_address,omitempty"`
+	// Its addresses.
+	FixedIps []*FixedIP `protobuf:"bytes,2,rep,name=fixed_ips,json=fixedIps,proto3" json:"fixed_ips,omitempty"`
+	// The zone in which hosts track the router's connections.
+	Zone uint32 `protobuf:"varint,3,opt,name=zone,proto3" json:"zone,omitempty"`
+	// The host where it is; empty: nowhere.
+	Host string `protobuf:"bytes,4,opt,name=host,proto3" json:"host,omitempty"`
+	// Packets that were not let outside because they could not be translated: no port was free, or the connection was not valid.
+	Untranslated  uint64 `protobuf:"varint,5,opt,name=untranslated,proto3" json:"untranslated,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExternalGatewayStatus) Reset() {
+	*x = ExternalGatewayStatus{}
+	mi := &file_weft_v1_router_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExternalGatewayStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExternalGatewayStatus) ProtoMessage() {}
+
+func (x *ExternalGatewayStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_weft_v1_router_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExternalGatewayStatus.ProtoReflect.Descriptor instead.
+func (*ExternalGatewayStatus) Descriptor() ([]byte, []int) {
+	return file_weft_v1_router_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ExternalGatewayStatus) GetMacAddress() string {
+	if x != nil {
+		return x.MacAddress
+	}
+	return ""
+}
+
+func (x *ExternalGatewayStatus) GetFixedIps() []*FixedIP {
+	if x != nil {
+		return x.FixedIps
+	}
+	return nil
+}
+
+func (x *ExternalGatewayStatus) GetZone() uint32 {
+	if x != nil {
+		return x.Zone
+	}
+	return 0
+}
+
+func (x *ExternalGatewayStatus) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *ExternalGatewayStatus) GetUntranslated() uint64 {
+	if x != nil {
+		return x.Untranslated
+	}
+	return 0
+}
+
 // RouterInterfaceStatus is an interface as it is.
 type RouterInterfaceStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -339,7 +522,7 @@ type RouterInterfaceStatus struct {
 
 func (x *RouterInterfaceStatus) Reset() {
 	*x = RouterInterfaceStatus{}
-	mi := &file_weft_v1_router_proto_msgTypes[5]
+	mi := &file_weft_v1_router_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -351,7 +534,7 @@ func (x *RouterInterfaceStatus) String() string {
 func (*RouterInterfaceStatus) ProtoMessage() {}
 
 func (x *RouterInterfaceStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_router_proto_msgTypes[5]
+	mi := &file_weft_v1_router_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -364,7 +547,7 @@ func (x *RouterInterfaceStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouterInterfaceStatus.ProtoReflect.Descriptor instead.
 func (*RouterInterfaceStatus) Descriptor() ([]byte, []int) {
-	return file_weft_v1_router_proto_rawDescGZIP(), []int{5}
+	return file_weft_v1_router_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RouterInterfaceStatus) GetSubnet() string {
@@ -392,15 +575,24 @@ var File_weft_v1_router_proto protoreflect.FileDescriptor
 
 const file_weft_v1_router_proto_rawDesc = "" +
 	"\n" +
-	"\x14weft/v1/router.proto\x12\aweft.v1\"\xac\x01\n" +
+	"\x14weft/v1/router.proto\x12\aweft.v1\x1a\x15weft/v1/network.proto\"\xf1\x01\n" +
 	"\n" +
 	"RouterSpec\x128\n" +
 	"\n" +
 	"interfaces\x18\x01 \x03(\v2\x18.weft.v1.RouterInterfaceR\n" +
 	"interfaces\x12&\n" +
 	"\x06routes\x18\x02 \x03(\v2\x0e.weft.v1.RouteR\x06routes\x12)\n" +
-	"\x0eadmin_state_up\x18\x03 \x01(\bH\x00R\fadminStateUp\x88\x01\x01B\x11\n" +
-	"\x0f_admin_state_up\"9\n" +
+	"\x0eadmin_state_up\x18\x03 \x01(\bH\x00R\fadminStateUp\x88\x01\x01\x12C\n" +
+	"\x10external_gateway\x18\x04 \x01(\v2\x18.weft.v1.ExternalGatewayR\x0fexternalGatewayB\x11\n" +
+	"\x0f_admin_state_up\"\xc7\x01\n" +
+	"\x0fExternalGateway\x12\x18\n" +
+	"\anetwork\x18\x01 \x01(\tR\anetwork\x12-\n" +
+	"\tfixed_ips\x18\x02 \x03(\v2\x10.weft.v1.FixedIPR\bfixedIps\x12$\n" +
+	"\venable_snat\x18\x03 \x01(\bH\x00R\n" +
+	"enableSnat\x88\x01\x01\x12!\n" +
+	"\fenable_snat6\x18\x04 \x01(\bR\venableSnat6\x12\x12\n" +
+	"\x04host\x18\x05 \x01(\tR\x04hostB\x0e\n" +
+	"\f_enable_snat\"9\n" +
 	"\x0fRouterInterface\x12\x16\n" +
 	"\x06subnet\x18\x01 \x01(\tR\x06subnet\x12\x0e\n" +
 	"\x02ip\x18\x02 \x01(\tR\x02ip\"l\n" +
@@ -410,14 +602,22 @@ const file_weft_v1_router_proto_rawDesc = "" +
 	"\tnext_hops\x18\x03 \x03(\v2\x10.weft.v1.NextHopR\bnextHops\"1\n" +
 	"\aNextHop\x12\x0e\n" +
 	"\x02ip\x18\x01 \x01(\tR\x02ip\x12\x16\n" +
-	"\x06weight\x18\x02 \x01(\rR\x06weight\"\x81\x01\n" +
+	"\x06weight\x18\x02 \x01(\rR\x06weight\"\xcc\x01\n" +
 	"\fRouterStatus\x12\x1f\n" +
 	"\vmac_address\x18\x01 \x01(\tR\n" +
 	"macAddress\x12\x10\n" +
 	"\x03tag\x18\x02 \x01(\rR\x03tag\x12>\n" +
 	"\n" +
 	"interfaces\x18\x03 \x03(\v2\x1e.weft.v1.RouterInterfaceStatusR\n" +
-	"interfaces\"c\n" +
+	"interfaces\x12I\n" +
+	"\x10external_gateway\x18\x04 \x01(\v2\x1e.weft.v1.ExternalGatewayStatusR\x0fexternalGateway\"\xb3\x01\n" +
+	"\x15ExternalGatewayStatus\x12\x1f\n" +
+	"\vmac_address\x18\x01 \x01(\tR\n" +
+	"macAddress\x12-\n" +
+	"\tfixed_ips\x18\x02 \x03(\v2\x10.weft.v1.FixedIPR\bfixedIps\x12\x12\n" +
+	"\x04zone\x18\x03 \x01(\rR\x04zone\x12\x12\n" +
+	"\x04host\x18\x04 \x01(\tR\x04host\x12\"\n" +
+	"\funtranslated\x18\x05 \x01(\x04R\funtranslated\"c\n" +
 	"\x15RouterInterfaceStatus\x12\x16\n" +
 	"\x06subnet\x18\x01 \x01(\tR\x06subnet\x12\x18\n" +
 	"\anetwork\x18\x02 \x01(\tR\anetwork\x12\x18\n" +
@@ -435,25 +635,32 @@ func file_weft_v1_router_proto_rawDescGZIP() []byte {
 	return file_weft_v1_router_proto_rawDescData
 }
 
-var file_weft_v1_router_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_weft_v1_router_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_weft_v1_router_proto_goTypes = []any{
 	(*RouterSpec)(nil),            // 0: weft.v1.RouterSpec
-	(*RouterInterface)(nil),       // 1: weft.v1.RouterInterface
-	(*Route)(nil),                 // 2: weft.v1.Route
-	(*NextHop)(nil),               // 3: weft.v1.NextHop
-	(*RouterStatus)(nil),          // 4: weft.v1.RouterStatus
-	(*RouterInterfaceStatus)(nil), // 5: weft.v1.RouterInterfaceStatus
+	(*ExternalGateway)(nil),       // 1: weft.v1.ExternalGateway
+	(*RouterInterface)(nil),       // 2: weft.v1.RouterInterface
+	(*Route)(nil),                 // 3: weft.v1.Route
+	(*NextHop)(nil),               // 4: weft.v1.NextHop
+	(*RouterStatus)(nil),          // 5: weft.v1.RouterStatus
+	(*ExternalGatewayStatus)(nil), // 6: weft.v1.ExternalGatewayStatus
+	(*RouterInterfaceStatus)(nil), // 7: weft.v1.RouterInterfaceStatus
+	(*FixedIP)(nil),               // 8: weft.v1.FixedIP
 }
 var file_weft_v1_router_proto_depIdxs = []int32{
-	1, // 0: weft.v1.RouterSpec.interfaces:type_name -> weft.v1.RouterInterface
-	2, // 1: weft.v1.RouterSpec.routes:type_name -> weft.v1.Route
-	3, // 2: weft.v1.Route.next_hops:type_name -> weft.v1.NextHop
-	5, // 3: weft.v1.RouterStatus.interfaces:type_name -> weft.v1.RouterInterfaceStatus
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	2, // 0: weft.v1.RouterSpec.interfaces:type_name -> weft.v1.RouterInterface
+	3, // 1: weft.v1.RouterSpec.routes:type_name -> weft.v1.Route
+	1, // 2: weft.v1.RouterSpec.external_gateway:type_name -> weft.v1.ExternalGateway
+	8, // 3: weft.v1.ExternalGateway.fixed_ips:type_name -> weft.v1.FixedIP
+	4, // 4: weft.v1.Route.next_hops:type_name -> weft.v1.NextHop
+	7, // 5: weft.v1.RouterStatus.interfaces:type_name -> weft.v1.RouterInterfaceStatus
+	6, // 6: weft.v1.RouterStatus.external_gateway:type_name -> weft.v1.ExternalGatewayStatus
+	8, // 7: weft.v1.ExternalGatewayStatus.fixed_ips:type_name -> weft.v1.FixedIP
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_weft_v1_router_proto_init() }
@@ -461,14 +668,16 @@ func file_weft_v1_router_proto_init() {
 	if File_weft_v1_router_proto != nil {
 		return
 	}
+	file_weft_v1_network_proto_init()
 	file_weft_v1_router_proto_msgTypes[0].OneofWrappers = []any{}
+	file_weft_v1_router_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_weft_v1_router_proto_rawDesc), len(file_weft_v1_router_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

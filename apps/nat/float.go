@@ -1,0 +1,104 @@
+package nat
+
+import (
+	"github.com/weft-sdn/weft/apps/pipeline"
+	"github.com/weft-sdn/weft/controller/compile"
+	"github.com/weft-sdn/weft/controller/intent"
+	"github.com/weft-sdn/weft/controller/table"
+	"github.com/weft-sdn/weft/southbound/flow"
+)
+
+const (
+	protoTCP, protoUDP, protoSCTP = 6, 17, 132
+)
+
+// float translates between a floating IP and the address of a port, on the host that answers for it. Connections are tracked,
+// so that errors which quote their packets are translated with them.
+func (a app) float(r *table.Reader, f intent.FloatingIP, out *compile.Out) {
+	if f.Port == (intent.Key{}) {
+		return
+	}
+	e, ok := a.Externals.Get(r, intent.ExternalKey{Network: f.Network, IP: f.IP})
+	if !ok {
+		return
+	}
+	o, ok := a.outside(r, f.Router)
+	if !ok {
+		return
+	}
+	inside := flow.Match{o.at(), source(f.Fixed)}
+	out.Flow(e.Host, pipeline.Outward, prioAddress, inside, o.leave(f.MAC))
+	out.Counted(compile.Counter{Kind: Sent, Subject: f.Key.String()}, e.Host, pipeline.Translate, prioAddress, with(inside, o.on()),
+		o.track(flow.NATSpec{Flags: flow.NATSrc, MinAddr: f.IP}, pipeline.Translated))
+	out.Counted(compile.Counter{Kind: Received, Subject: f.Key.String()}, e.Host, pipeline.Untranslate, prioAddress, flow.Match{o.at(), destination(f.IP)},
+		o.track(flow.NATSpec{Flags: flow.NATDst, MinAddr: f.Fixed}, pipeline.RouterLocal))
+}
+
+// forward sends what comes for some ports of an external address on, at the router's gateway.
+func (a app) forward(r *table.Reader, f intent.PortForwarding, out *compile.Out) {
+	o, ok := a.outside(r, f.Router)
+	if !ok {
+		out.Pending("%s has no working gateway", f.Router)
+		return
+	}
+	p, ok := a.Placed.Get(r, f.Router)
+	if !ok {
+		out.Pending("the gateway of %s is nowhere", f.Router)
+		return
+	}
+	match := flow.Match{o.at(), destination(f.External), flow.U32(flow.IPProto, uint32(f.Protocol))}
+	if f.To == f.Ports {
+		for _, ports := range blocks(f.Ports) {
+			out.Flow(p.Host, pipeline.Untranslate, prioPorts, with(match, ports.of(portField(f.Protocol))),
+				o.track(flow.NATSpec{Flags: flow.NATDst, MinAddr: f.Internal}, pipeline.RouterLocal))
+		}
+	} else {
+		for i := range int(f.Ports.Last-f.Ports.First) + 1 {
+			out.Flow(p.Host, pipeline.Untranslate, prioPorts, with(match, flow.U32(portField(f.Protocol), uint32(f.Ports.First)+uint32(i))),
+				o.track(flow.NATSpec{Flags: flow.NATDst, MinAddr: f.Internal, MinPort: f.To.First + uint16(i)}, pipeline.RouterLocal))
+		}
+	}
+	if _, translates := o.Translates(f.Internal.Is4()); !translates {
+		// Its answers are translated; what else it sends passes as it is.
+		inside := flow.Match{o.on(), o.at(), source(f.Internal)}
+		out.Flow(p.Host, pipeline.Translate, prioGateway, inside, o.track(flow.NATSpec{}, pipeline.Translated))
+		out.Flow(p.Host, pipeline.Translated, prioGateway, inside, flow.Actions{flow.Goto(pipeline.Turn)})
+	}
+}
+
+func portField(protocol uint8) flow.FieldID {
+	switch protocol {
+	case protoTCP:
+		return flow.TCPDst
+	case protoUDP:
+		return flow.UDPDst
+	}
+	return flow.SCTPDst
+}
+
+// portBlock is ports that share their upper bits.
+type portBlock struct {
+	first uint16
+	bits  uint8 // lower bits that differ
+}
+
+func (b portBlock) of(field flow.FieldID) flow.Field {
+	if b.bits == 0 {
+		return flow.U32(field, uint32(b.first))
+	}
+	return flow.Masked(field, uint64(b.first), uint64(0xffff)<<b.bits&0xffff)
+}
+
+// blocks covers a range with as few blocks as it takes.
+func blocks(p intent.PortRange) []portBlock {
+	var all []portBlock
+	for first, last := uint32(p.First), uint32(p.Last); first <= last; {
+		bits := uint8(0)
+		for bits < 16 && first&(1<<bits) == 0 && first+(2<<bits)-1 <= last {
+			bits++
+		}
+		all = append(all, portBlock{uint16(first), bits})
+		first += 1 << bits
+	}
+	return all
+}
