@@ -31,6 +31,8 @@ func (t tuple5) reverse() tuple5 {
 // connection is one that was committed.
 type connection struct {
 	original tuple5
+	reply    tuple5 // what answers look like: the reverse of original, unless it is translated
+	way      uint64 // in which it is translated: bits of ct_state
 	answered bool
 	mark     flow.Bits
 	label    flow.Bits
@@ -104,9 +106,14 @@ func (p *packet) opens() bool {
 	return true
 }
 
-// track passes a packet through connection tracking. Neighbour discovery and ICMP errors are invalid here, the latter where Open
+// track passes a packet through connection tracking, and translates it. As in Open vSwitch, a packet that was translated in a zone
+// is not translated there once more, until it is forgotten that it was (ct_clear). Neighbour discovery and ICMP errors are invalid here, the latter where Open
 // vSwitch would say related.
 func (k tracker) track(p *packet, t *tracking, zone uint16, exec func(*packet)) {
+	before := p.lo(flow.CTState) & (ctSNAT | ctDNAT)
+	if p.lo(flow.CTZone) != uint64(zone) {
+		before = 0
+	}
 	p.clearCT()
 	p.is(flow.CTZone, uint64(zone))
 	dir, ok := p.tuple(zone)
@@ -121,7 +128,7 @@ func (k tracker) track(p *packet, t *tracking, zone uint16, exec func(*packet)) 
 		return
 	case c != nil && dir != c.original && t.force:
 		delete(k, c.original)
-		delete(k, c.original.reverse())
+		delete(k, c.reply)
 		c, state = nil, state|ctNew
 	case c == nil:
 		state |= ctNew
@@ -134,9 +141,15 @@ func (k tracker) track(p *packet, t *tracking, zone uint16, exec func(*packet)) 
 		state |= ctNew
 	}
 	if c == nil {
-		c = &connection{original: dir}
+		c = &connection{original: dir, reply: dir.reverse()}
 		if t.commit {
-			k[dir], k[dir.reverse()] = c, c
+			var free bool
+			if c.reply, free = k.answer(dir, t.nat); !free {
+				p.is(flow.CTState, state)
+				return // it goes on as it is
+			}
+			c.way = t.nat.state()
+			k[dir], k[c.reply] = c, c
 		}
 	}
 	p.vals[flow.CTMark], p.vals[flow.CTLabel] = c.mark, c.label
@@ -144,7 +157,16 @@ func (k tracker) track(p *packet, t *tracking, zone uint16, exec func(*packet)) 
 		exec(p)
 		c.mark, c.label = p.vals[flow.CTMark], p.vals[flow.CTLabel]
 	}
-	p.is(flow.CTState, state)
+	if way := c.way; t.nat != nil && way != 0 && before == 0 {
+		if dir == c.original {
+			p.rewrite(c.reply.reverse())
+		} else {
+			p.rewrite(c.original.reverse())
+			way ^= ctSNAT | ctDNAT // what was the source is the destination of an answer
+		}
+		state |= way
+	}
+	p.is(flow.CTState, state|before)
 	p.describe(c.original)
 }
 

@@ -139,7 +139,11 @@ func track(r *reader, depth int) (step, error) {
 		return step{}, errCut
 	}
 	if len(r.b) >= 16 && be.Uint16(r.b) == actExperimenter && be.Uint16(r.b[8:]) == nxNAT {
-		return step{}, &Error{Type: typeBadAction, Code: 5, Why: notModelled("address translation")}
+		r.take(2)
+		var err error
+		if t.nat, err = translate(r); err != nil {
+			return step{}, err
+		}
 	}
 	exec, err := actions(r.b, depth+1)
 	if err != nil {

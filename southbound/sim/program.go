@@ -52,6 +52,7 @@ type tracking struct {
 	zoneFrom      flow.Sub
 	recirculate   bool
 	table         uint8
+	nat           *translation // nil: none
 	exec          []step
 }
 

@@ -3,6 +3,7 @@ package sim
 import (
 	"bytes"
 	"fmt"
+	"net/netip"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -36,6 +37,63 @@ func trackingFlows(t interface{ Fatal(...any) }) []flow.Flow {
 	return all
 }
 
+// translatingFlows are trackingFlows that translate: what the clients send gets another source, or another destination.
+func translatingFlows(t interface{ Fatal(...any) }, way flow.NATFlags) []flow.Flow {
+	show := []flow.Action{
+		flow.Move(flow.Sub{ID: flow.CTState, Len: 32}, flow.Sub{ID: flow.EthSrc, Len: 32}),
+		flow.Output(2),
+	}
+	var all []flow.Flow
+	for i, typ := range []uint32{ethIPv4, ethIPv6} {
+		nat := flow.NATSpec{Flags: way, MinAddr: []netip.Addr{netip.MustParseAddr("192.0.2.99"), netip.MustParseAddr("2001:db8::99")}[i]}
+		p, ip := uint16(10*i), flow.U32(flow.EthType, typ)
+		all = append(all,
+			mustFlow(t, 0, p+1, flow.Match{ip}, flow.CT(flow.CTSpec{Flags: flow.CTCommit, Zone: 5, Table: flow.ToTable(1), NAT: &nat})),
+			mustFlow(t, 1, p+1, flow.Match{ip}, show...))
+	}
+	return all
+}
+
+// TestTranslationAgrees gives sequences of packets of few connections, whose addresses are translated, to a real switch and to the
+// simulator. Answers are for the translated address, or from it.
+func TestTranslationAgrees(t *testing.T) {
+	o := startOVS(t, 1, 2)
+	for way, name := range map[flow.NATFlags]string{flow.NATSrc: "source", flow.NATDst: "destination"} {
+		t.Run(name, func(t *testing.T) {
+			seen := map[uint32]int{}
+			rapid.Check(t, func(rt *rapid.T) {
+				o.clear()
+				s := newTestSwitch(rt)
+				for _, f := range translatingFlows(rt, way) {
+					if e := o.try(openflow.AddFlow(f)); e != nil {
+						rt.Fatalf("%s: %v", f, e)
+					}
+					if err := s.Apply(FlowMod{Flow: f}); err != nil {
+						rt.Fatalf("%s: %v", f, err)
+					}
+				}
+				var in []arriving
+				open := map[string]int{}
+				for i := range rapid.IntRange(1, 30).Draw(rt, "frames") {
+					in = append(in, arriving{1, conversation{natted: way}.generate(rt, uint32(i), open)})
+				}
+				want := o.frames(in)[2]
+				for i, a := range in {
+					r := s.Inject(1, a.frame)
+					if r.Err != nil || len(r.Outputs) != 1 || i >= len(want) || !bytes.Equal(r.Outputs[0].Frame, want[i]) {
+						rt.Fatalf("frame %d of %d: %x\nOpen vSwitch: %x\nsimulator:    %x %v", i, len(in), a.frame, want[i:min(i+1, len(want))], r.Outputs, r.Err)
+					}
+					seen[be.Uint32(want[i][8:])]++
+				}
+			})
+			t.Logf("ct_state: how often: %#x", seen)
+			if len(seen) < 4 {
+				t.Error("too few states were seen: the test says little")
+			}
+		})
+	}
+}
+
 // TestConnectionTrackingAgrees gives sequences of packets of few connections to a real switch and to the simulator.
 func TestConnectionTrackingAgrees(t *testing.T) {
 	o := startOVS(t, 1, 2)
@@ -54,7 +112,7 @@ func TestConnectionTrackingAgrees(t *testing.T) {
 		var in []arriving
 		open := map[string]int{}
 		for i := range rapid.IntRange(1, 30).Draw(rt, "frames") {
-			in = append(in, arriving{1, generateConversation(rt, uint32(i), open)})
+			in = append(in, arriving{1, conversation{}.generate(rt, uint32(i), open)})
 		}
 		want := o.frames(in)[2]
 		for i, a := range in {
@@ -74,8 +132,11 @@ func TestConnectionTrackingAgrees(t *testing.T) {
 	}
 }
 
-// generateConversation makes a packet between two endpoints. TCP goes by the book: open says how far each connection is.
-func generateConversation(rt *rapid.T, id uint32, open map[string]int) []byte {
+// conversation is between two endpoints, one of which the other knows by a translated address.
+type conversation struct{ natted flow.NATFlags }
+
+// generate makes a packet. TCP goes by the book: open says how far each connection is.
+func (c conversation) generate(rt *rapid.T, id uint32, open map[string]int) []byte {
 	client, server := addrs4[0], addrs4[1]
 	if chance(rt, 50, "v6") {
 		client, server = addrs6[0], addrs6[1]
@@ -106,6 +167,16 @@ func generateConversation(rt *rapid.T, id uint32, open map[string]int) []byte {
 		l4 = []byte{typ, 0, 0, 0, 0, byte(port), 0, 1}
 	}
 	if back {
+		translated := netip.MustParseAddr("192.0.2.99")
+		if client.Is6() {
+			translated = netip.MustParseAddr("2001:db8::99")
+		}
+		switch c.natted {
+		case flow.NATSrc:
+			client = translated
+		case flow.NATDst:
+			server = translated
+		}
 		client, server = server, client
 		if proto == protoUDP {
 			copy(l4, []byte{0, 80, byte(port >> 8), byte(port)})
