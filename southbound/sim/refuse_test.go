@@ -17,8 +17,7 @@ func TestWhatIsNotModelledIsRefused(t *testing.T) {
 		m    flow.Match
 		do   flow.Actions
 	}{
-		{"nat", ip, flow.Actions{flow.CT(flow.CTSpec{Flags: flow.CTCommit, NAT: &flow.NATSpec{Flags: flow.NATSrc, MinAddr: addrs4[0]}})}},
-		{"nat of a known connection", ip, flow.Actions{flow.CT(flow.CTSpec{Table: flow.ToTable(1), NAT: &flow.NATSpec{}})}},
+		{"nat to several addresses", ip, flow.Actions{flow.CT(flow.CTSpec{Flags: flow.CTCommit, NAT: &flow.NATSpec{Flags: flow.NATSrc, MinAddr: addrs4[0], MaxAddr: addrs4[0].Next()}})}},
 		{"learn", nil, flow.Actions{flow.Learn(flow.LearnSpec{Table: 1})}},
 		{"normal", nil, flow.Actions{flow.Normal()}},
 		{"action set", nil, flow.Actions{flow.WriteActions(flow.Output(1))}},

@@ -131,13 +131,13 @@ func (t *translation) state() uint64 {
 
 // rewrite gives a packet the addresses that it has at the other side of the translation.
 func (p *packet) rewrite(t tuple5) {
-	src, dst := flow.FieldID(flow.IPv4Src), flow.FieldID(flow.IPv4Dst)
+	src, dst := flow.IPv4Src, flow.IPv4Dst
 	if t.src.Is6() {
 		src, dst = flow.IPv6Src, flow.IPv6Dst
 	}
 	p.set(src, number(t.src.AsSlice()), low(src.Bits()))
 	p.set(dst, number(t.dst.AsSlice()), low(dst.Bits()))
-	from, to := flow.FieldID(flow.TCPSrc), flow.FieldID(flow.TCPDst)
+	from, to := flow.TCPSrc, flow.TCPDst
 	switch t.proto {
 	case protoTCP:
 	case protoUDP:
