@@ -1,0 +1,237 @@
+package routing_test
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/gopacket/gopacket"
+	"github.com/gopacket/gopacket/layers"
+
+	"github.com/weft-sdn/weft/northbound/client"
+	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
+	"github.com/weft-sdn/weft/test/e2e"
+	"github.com/weft-sdn/weft/test/netlab"
+)
+
+// What is translated stays so, and nothing else gets outside, whatever happens to hosts, controller and connections.
+func TestTranslation(t *testing.T) {
+	t.Parallel()
+	c := e2e.New(t, e2e.Options{Hosts: e2e.Hosts(3)})
+	o := newOutside(c, "type: flat")
+	red, blue := newTenant(c, "red"), newTenant(c, "blue")
+	c.Apply(red.router(joined, gateway(", host: h2")), blue.router(joined, gateway("")))
+	o.leaks = netlab.Must(o.router.Capture("src net 10.0.0.0/8 or src net fd00::/8"))(c.T)
+	floats := float(c, red, "web1", "db2")
+	c.Run("passes through the datapath", func(c *e2e.Cloud) { passes(c, red, floats["web1"]) })
+	c.Run("port forwarding", func(c *e2e.Cloud) { forwarding(c, o, red, blue) })
+	c.Run("errors", func(c *e2e.Cloud) { translatedErrors(c, o, red, blue, floats["db2"]) })
+	c.Run("exhaustion", func(c *e2e.Cloud) { exhaustion(c, o, red) })
+	c.Run("restarts", func(c *e2e.Cloud) { restarts(c, o, red, blue, floats) })
+	c.Run("a gateway's host goes", func(c *e2e.Cloud) { gatewayMoves(c, o, blue) })
+	c.Run("change", func(c *e2e.Cloud) { natChange(c, o, red, floats) })
+	o.sealed(c)
+}
+
+// passes counts how often packets go through the tables: once more where they are translated, twice more where they turn.
+func passes(c *e2e.Cloud, t *tenant, own netip.Addr) {
+	from := t.vm["web1"]
+	const pings = 200
+	for _, tt := range []struct {
+		what, to string
+		each     uint64 // ping and its answer
+	}{
+		{"routed on the same host", t.vm["db1"].IPv4().String(), 0}, {"to outside", server4.String(), 2}, {"to its own floating IP", own.String(), 4},
+	} {
+		if _, err := from.Ping(tt.to, netlab.PingOptions{Count: 3}); err != nil {
+			c.T.Fatal(err)
+		}
+		before := netlab.Must(from.Host().Passes())(c.T)
+		if r, err := from.Ping(tt.to, netlab.PingOptions{Count: pings, Interval: 5 * time.Millisecond}); err != nil || r.Lost() > 0 {
+			c.T.Errorf("%s: %+v, %v", tt.what, r, err)
+		}
+		again := netlab.Must(from.Host().Passes())(c.T).Recirculations - before.Recirculations
+		if most := tt.each*pings + pings/10; again > most || again < tt.each*pings {
+			c.T.Errorf("%s: %d recirculations for %d pings, want %d for each", tt.what, again, pings, tt.each)
+		}
+	}
+}
+
+// forwarding sends ports of a floating IP and of the gateway's address on, from outside and from inside.
+func forwarding(c *e2e.Cloud, o *outside, red, blue *tenant) {
+	const yaml = "kind: PortForwarding\nproject: red\nname: %s\nspec: {%s}\n"
+	c.Apply(red.floating("parts", "router: r1"),
+		fmt.Sprintf(yaml, "shifted", `floatingIp: parts, protocol: tcp, externalPorts: "8000-8009", port: db2, internalPorts: "9000-9009"`),
+		fmt.Sprintf(yaml, "same", `floatingIp: parts, protocol: udp, externalPorts: "7000-7010", port: web2`),
+		fmt.Sprintf(yaml, "gateway", `router: r1, protocol: tcp, externalPorts: "2222", port: web2, internalPorts: "22"`))
+	parts := c.Get("floatingip/red/parts").GetStatus().GetFloatingIp().GetIp()
+	for _, f := range []string{"shifted", "same", "gateway"} {
+		c.Phase("portforwarding/red/"+f, weftv1.Status_PHASE_ACTIVE)
+		if host := c.Get("portforwarding/red/" + f).GetStatus().GetPortForwarding().GetHost(); host != "h2" {
+			c.T.Errorf("%s is on %q, want h2", f, host)
+		}
+	}
+	for _, s := range []struct {
+		at   *netlab.Endpoint
+		port string
+	}{{red.vm["db2"], ":9005"}, {red.vm["db2"], ":8005"}, {red.vm["web2"], ":22"}} {
+		defer netlab.Must(s.at.ServeTCP(s.port))(c.T).Close()
+	}
+	defer netlab.Must(red.vm["web2"].ServeUDP(":7007"))(c.T).Close()
+	outer := gatewayOf(c, red, true).String()
+	for _, from := range []*netlab.Endpoint{o.router, red.vm["web1"], red.vm["db1"], blue.vm["web1"], blue.vm["db2"]} {
+		for _, tt := range []struct {
+			to  string
+			who *netlab.Endpoint
+			by  func(string, int, time.Duration) (string, error)
+		}{
+			{parts + ":8005", red.vm["db2"], from.TCP}, {outer + ":2222", red.vm["web2"], from.TCP}, {parts + ":7007", red.vm["web2"], from.UDP},
+		} {
+			c.Eventually(10*time.Second, from.Name()+" reaches "+tt.to, func() error {
+				who, err := tt.by(tt.to, 1000, 2*time.Second)
+				if err == nil && who != tt.who.Name() {
+					return fmt.Errorf("%s answered", who)
+				}
+				return err
+			})
+		}
+		if who, err := from.TCP(parts+":9005", 10, 500*time.Millisecond); err == nil {
+			c.T.Errorf("%s reaches a port that is not forwarded: %s", from.Name(), who)
+		}
+	}
+}
+
+// translatedErrors has errors quote translated packets: of the outside to endpoints, and of endpoints to the outside.
+func translatedErrors(c *e2e.Cloud, o *outside, red, blue *tenant, floating netip.Addr) {
+	for _, tt := range []struct {
+		from  *netlab.Endpoint
+		to    string
+		lines []string
+	}{
+		{red.vm["db1"], server4.String(), []string{" 1  10.1.0.1 ", " 2  " + server4.String() + " "}}, // by the gateway
+		{red.vm["web1"], server4.String(), []string{" 1  10.0.0.1 ", " 2  " + server4.String() + " "}},
+		{blue.vm["db2"], server4.String(), []string{" 1  10.1.0.1 ", " 2  " + server4.String() + " "}},
+		{o.router, floating.String(), []string{floating.String() + "  "}},
+	} {
+		c.Eventually(20*time.Second, "traceroute from "+tt.from.Name(), func() error {
+			out, err := tt.from.Exec("traceroute", "-n", "-q", "1", "-w", "2", "-m", "4", tt.to)
+			for _, line := range tt.lines {
+				if err == nil && !strings.Contains(out, line) {
+					err = fmt.Errorf("%q is missing", line)
+				}
+			}
+			if err != nil {
+				return fmt.Errorf("%w\n%s", err, out)
+			}
+			return nil
+		})
+	}
+}
+
+// exhaustion lets the gateway's zone hold few connections: what is too much is dropped and counted, and seen nowhere.
+func exhaustion(c *e2e.Cloud, o *outside, t *tenant) {
+	h := c.Host("h2")
+	zone := c.Get("router/red/r1").GetStatus().GetRouter().GetExternalGateway().GetZone()
+	run := func(args ...string) {
+		out, err := h.Appctl(args...)
+		if err != nil {
+			c.T.Fatalf("%v: %s", err, out)
+		}
+	}
+	run("dpctl/flush-conntrack", fmt.Sprintf("zone=%d", zone))
+	run("dpctl/ct-set-limits", fmt.Sprintf("zone=%d,limit=3", zone))
+	from := t.vm["db1"]
+	arrived := netlab.Must(o.router.Capture("udp and dst port 4444"))(c.T)
+	for range 40 {
+		conn := netlab.Must(from.DialContext(c.T.Context(), "udp", server4.String()+":4444"))(c.T)
+		_, _ = conn.Write([]byte("x")) // a refusal of the one before
+		defer conn.Close()
+	}
+	c.Eventually(20*time.Second, "what could not be translated is counted", func() error {
+		if n := c.Get("router/red/r1").GetStatus().GetRouter().GetExternalGateway().GetUntranslated(); n < 30 {
+			return fmt.Errorf("%d", n)
+		}
+		return nil
+	})
+	for a := range sources(arrived) {
+		if a != gatewayOf(c, t, true) {
+			c.T.Errorf("%s was seen outside", a)
+		}
+	}
+	run("dpctl/ct-del-limits", fmt.Sprintf("zone=%d", zone))
+	c.Reach(netlab.Probe{From: from, To: o.router, Addr: server4})
+}
+
+// restarts ends what runs, while nothing untranslated may leave.
+func restarts(c *e2e.Cloud, o *outside, red, blue *tenant, floats map[string]netip.Addr) {
+	probes := []netlab.Probe{
+		{From: red.vm["db1"], To: o.router, Addr: server4}, {From: red.vm["web1"], To: o.router, Addr: server4},
+		{From: o.router, To: red.vm["db2"], Addr: floats["db2"]}, {From: blue.vm["db2"], To: red.vm["web1"], Addr: floats["web1"]},
+	}
+	ping := netlab.Must(red.vm["db1"].StartPing(server4.String(), netlab.PingOptions{Interval: 20 * time.Millisecond}))(c.T)
+	c.Do(c.Weftd.Kill())
+	c.Reach(probes...)
+	c.Restart()
+	if r := ping.Stop(); r.Lost() > 0 {
+		c.T.Errorf("while weftd was away: %s", r)
+	}
+	c.Reach(probes...)
+	ping = netlab.Must(red.vm["db1"].StartPing(server4.String(), netlab.PingOptions{Interval: 5 * time.Millisecond}))(c.T)
+	for _, h := range []string{"h1", "h2"} {
+		c.Do(c.Host(h).RestartVswitchd())
+	}
+	c.Synced()
+	c.Reach(probes...)
+	ping.Stop()
+}
+
+// gatewayMoves takes away the host of a gateway, and gives it back.
+func gatewayMoves(c *e2e.Cloud, o *outside, t *tenant) {
+	at := func() string {
+		return c.Get("router/" + t.project + "/r1").GetStatus().GetRouter().GetExternalGateway().GetHost()
+	}
+	first := at()
+	other := map[string]string{"h1": "h2", "h2": "h1"}[first]
+	probe := netlab.Probe{From: t.vm["db2"], To: o.router, Addr: server4}
+	c.Reach(probe)
+	ip := gatewayOf(c, t, true)
+	told := netlab.Must(o.router.Capture("arp"))(c.T)
+	c.Do(c.Host(first).KillVswitchd())
+	c.Eventually(40*time.Second, "the gateway is elsewhere", func() error { return same([]string{at()}, []string{other}) })
+	if _, err := told.Expect(10*time.Second, "its place is announced", func(p gopacket.Packet) bool {
+		a, ok := p.Layer(layers.LayerTypeARP).(*layers.ARP)
+		return ok && string(a.SourceProtAddress) == string(ip.AsSlice()) && string(a.DstProtAddress) == string(ip.AsSlice())
+	}); err != nil {
+		c.T.Error(err)
+	}
+	c.Reach(probe)
+	c.Do(c.Host(first).StartVswitchd())
+	c.Synced()
+	c.Eventually(20*time.Second, "the gateway is back", func() error { return same([]string{at()}, []string{first}) })
+	c.Reach(probe)
+}
+
+// natChange takes away what translates: packets pass no more, and what others have is untouched.
+func natChange(c *e2e.Cloud, o *outside, t *tenant, floats map[string]netip.Addr) {
+	c.Delete(client.DeleteOptions{}, "floatingip/red/f-web1")
+	c.Reach(netlab.Probe{From: o.router, To: t.vm["web1"], Addr: floats["web1"], Expect: netlab.Unreached},
+		netlab.Probe{From: t.vm["web1"], To: o.router, Addr: server4}, // by the gateway now
+		netlab.Probe{From: o.router, To: t.vm["db2"], Addr: floats["db2"]})
+	c.Do(t.vm["db2"].MoveTo(c.Host("h1")))
+	c.Active("red/db2")
+	c.Reach(netlab.Probe{From: o.router, To: t.vm["db2"], Addr: floats["db2"]})
+	if st := c.Get("floatingip/red/f-db2").GetStatus().GetFloatingIp(); st.GetHost() != "h1" || st.GetMode() != "distributed" {
+		c.T.Errorf("after its port moved to a host with the wire, the floating IP is %v", st)
+	}
+	_, err := c.TryApply(t.router(joined))
+	if err == nil || !strings.Contains(err.Error(), "has no gateway on network/net/ext") {
+		c.T.Errorf("a router in use lost its gateway: %v", err)
+	}
+	c.Delete(client.DeleteOptions{Cascade: true}, "floatingip/red/parts", "floatingip/red/f-db2", "portforwarding/red/gateway")
+	c.Apply(t.router(joined))
+	c.Reach(netlab.Probe{From: t.vm["web1"], To: o.router, Addr: server4, Expect: netlab.Unreached},
+		netlab.Probe{From: o.router, To: t.vm["db2"], Addr: floats["db2"], Expect: netlab.Unreached},
+		netlab.Probe{From: t.vm["web1"], To: t.vm["db2"]})
+}
