@@ -31,13 +31,16 @@ func (f *feed) Snapshot(kvs []store.KV, rev int64) error {
 		return err
 	}
 	resources := make([]*weftv1.Resource, 0, len(kvs))
+	var unread []intent.Key
 	for _, kv := range kvs {
 		if res, ok := f.decode(kv); ok {
 			resources = append(resources, res)
+		} else if key, err := intent.KeyOfStored(kv.Key); err == nil {
+			unread = append(unread, key)
 		}
 	}
 	f.world.inbox.post(func(w *world) {
-		w.replace(resources, rev)
+		w.replace(resources, unread, rev)
 		w.after(func() { f.first.Do(func() { close(f.loaded) }) })
 	})
 	return nil

@@ -139,9 +139,12 @@ func (w *world) step(posts []func(*world)) {
 	}
 }
 
-// replace takes over the whole intent, as read from the store at a revision.
-func (w *world) replace(resources []*weftv1.Resource, revision int64) {
+// replace takes over the whole intent, as read from the store at a revision. What could not be read is not gone: its rows stay.
+func (w *world) replace(resources []*weftv1.Resource, unread []intent.Key, revision int64) {
 	seen := make(map[intent.Key]bool, len(resources))
+	for _, key := range unread {
+		seen[key] = true
+	}
 	for _, res := range resources {
 		seen[intent.KeyOf(res)] = true
 	}
