@@ -104,7 +104,7 @@ func apply(t *intent.Tables, e edit) {
 			t.Segments.Put(s)
 		}
 	case "mapping":
-		t.Mappings.Put(intent.Mapping{Key: mapping(e), Bridge: fmt.Sprintf("br-%d", e.Port)})
+		t.Mappings.Put(intent.Mapping{Key: mapping(e), Bridge: fmt.Sprintf("br-%d", e.Port), Missing: e.Flag})
 	case "no mapping":
 		t.Mappings.Delete(mapping(e))
 	case "plug":

@@ -281,10 +281,19 @@ func desiredPorts(own ovsdb.DesiredBridge, ports []compile.OVSPort, state *ovsdb
 		}
 		d.Bridges[i].Ports = append(d.Bridges[i].Ports, want)
 	}
-	if tags > 1 {
+	if tags > 1 && !looksAtTags(state, tags) {
 		d.OtherConfig = map[string]string{"vlan-limit": strconv.Itoa(tags)}
 	}
 	return d
+}
+
+// looksAtTags tells whether a host is set to look at as many VLAN tags already, or at more: 0 stands for all that it can.
+func looksAtTags(state *ovsdb.State, tags int) bool {
+	if state == nil {
+		return false
+	}
+	limit, err := strconv.Atoi(state.OtherConfig["vlan-limit"])
+	return err == nil && (limit == 0 || limit >= tags)
 }
 
 func parseOptions(s string) map[string]string {
@@ -336,7 +345,7 @@ type seenState struct{ state *ovsdb.State }
 func (h *hosts) report(s *ovsdb.Session, seen *seenState, state *ovsdb.State, target *reconcile.Target) {
 	id, first := s.SystemID(), seen.state == nil
 	observed := observedHost{Hostname: state.Hostname, OVSVersion: state.OVSVersion,
-		DatapathType: state.ExternalIDs[datapathTypeKey], Mappings: state.ExternalIDs[mappingsKey]}
+		DatapathType: state.ExternalIDs[datapathTypeKey], Mappings: state.ExternalIDs[mappingsKey], Bridges: bridgeNames(state)}
 	if ip, err := netip.ParseAddr(state.ExternalIDs[encapIPKey]); err == nil {
 		observed.TunnelIP = ip
 	} else if ip, err := netip.ParseAddr(addressOf(s.Peer())); err == nil {

@@ -42,13 +42,20 @@ func (w *world) mappings(name string, h *host) {
 			w.tables.Mappings.Delete(intent.MappingKey{Host: name, Physical: physical})
 		}
 	}
+	there := strings.Split(h.observed.Bridges, ",")
 	h.mapped = map[string]string{}
 	for physical, bridge := range bridges {
 		if bridge != "" {
 			h.mapped[physical] = bridge
-			w.tables.Mappings.Put(intent.Mapping{Key: intent.MappingKey{Host: name, Physical: physical}, Bridge: bridge})
+			missing := h.observed.Bridges != "" && !slices.Contains(there, bridge)
+			w.tables.Mappings.Put(intent.Mapping{Key: intent.MappingKey{Host: name, Physical: physical}, Bridge: bridge, Missing: missing})
 		}
 	}
+}
+
+// bridgeNames are a host's bridges, as they are remembered.
+func bridgeNames(state *ovsdb.State) string {
+	return strings.Join(slices.Sorted(maps.Keys(state.Bridges)), ",")
 }
 
 // hasBridge tells whether a host has a bridge.
@@ -72,10 +79,16 @@ func (w *world) mappingErrors(name string, state *ovsdb.State) []string {
 	if h == nil {
 		return wrong
 	}
+	to := map[string]string{} // physical networks by bridge
 	for _, physical := range slices.Sorted(maps.Keys(h.mapped)) {
-		if !hasBridge(state, h.mapped[physical]) {
-			wrong = append(wrong, fmt.Sprintf("physical network %s is mapped to bridge %s, which does not exist", physical, h.mapped[physical]))
+		bridge := h.mapped[physical]
+		if !hasBridge(state, bridge) {
+			wrong = append(wrong, fmt.Sprintf("physical network %s is mapped to bridge %s, which does not exist", physical, bridge))
 		}
+		if other, twice := to[bridge]; twice {
+			wrong = append(wrong, fmt.Sprintf("physical networks %s and %s are both mapped to bridge %s: frames of the one are the other's, too", other, physical, bridge))
+		}
+		to[bridge] = physical
 	}
 	return wrong
 }

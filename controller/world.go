@@ -59,6 +59,7 @@ type observedHost struct {
 	OVSVersion   string     `json:"ovsVersion,omitempty"`
 	DatapathType string     `json:"datapathType,omitempty"`
 	Mappings     string     `json:"bridgeMappings,omitempty"` // external_ids:weft-bridge-mappings
+	Bridges      string     `json:"bridges,omitempty"`        // names, in order, with commas between; empty: not known
 }
 
 // switchboard is where flows and packets for the switches go.

@@ -42,10 +42,10 @@ func PatchOFPort(names []string, physical string) uint32 {
 }
 
 // PatchNames returns the names of the two ends of the wire to a physical network: in the integration bridge, and in the
-// physical network's. They fit the 15 characters of an interface's name.
-func PatchNames(physical string) (inner, outer string) {
-	hash := hashOf(physical)
-	return fmt.Sprintf("weft-p-%08x", hash), fmt.Sprintf("weft-q-%08x", hash)
+// physical network's. They fit the 15 characters of an interface's name. The outer one is another one in another bridge: Open
+// vSwitch 3.1 leaves a patch port that is moved between bridges in both, and in neither does it work.
+func PatchNames(physical, bridge string) (inner, outer string) {
+	return fmt.Sprintf("weft-p-%08x", hashOf(physical)), fmt.Sprintf("weft-q-%08x", hashOf(physical+" "+bridge))
 }
 
 func hashOf(name string) uint32 {

@@ -99,7 +99,11 @@ func (a app) here(r *table.Reader, b intent.Binding, out *compile.Out) bool {
 				return false
 			}
 		case by.Family() != carry.Tunnels:
-			out.Pending("host %q has no bridge for physical network %q (weft-bridge-mappings)", b.Host, s.Physical)
+			if m, mapped := a.Mappings.Get(r, intent.MappingKey{Host: b.Host, Physical: s.Physical}); mapped {
+				out.Pending("host %q has no bridge %q, to which physical network %q is mapped", b.Host, m.Bridge, s.Physical)
+			} else {
+				out.Pending("host %q has no bridge for physical network %q (weft-bridge-mappings)", b.Host, s.Physical)
+			}
 		case len(a.SitesOf.List(r, b.Network)) > 1:
 			out.Pending("host %q has no tunnel address", b.Host)
 		}

@@ -36,7 +36,7 @@ func (a app) wire(r *table.Reader, w intent.Wired, out *compile.Out) {
 		out.Failed("physical network %q is mapped to %s itself", w.Physical, pipeline.Bridge)
 		return
 	}
-	inner, outer := carry.PatchNames(w.Physical)
+	inner, outer := carry.PatchNames(w.Physical, m.Bridge)
 	// Two tags are looked at wherever there is a wire: which networks it carries changes, and a switch that is told of another
 	// number of tags judges all its traffic anew.
 	out.Port(w.Host, compile.OVSPort{

@@ -49,8 +49,8 @@ func (a app) usable(r *table.Reader, host string, s intent.Segment) bool {
 		holders := a.HoldersOf.List(r, s.Key.Network)
 		return len(holders) > 0 && holders[0].Host == host
 	}
-	_, ok := a.Mappings.Get(r, intent.MappingKey{Host: host, Physical: s.Physical})
-	return ok
+	m, ok := a.Mappings.Get(r, intent.MappingKey{Host: host, Physical: s.Physical})
+	return ok && !m.Missing
 }
 
 // family is how a segment reaches other hosts; one that nothing carries reaches none.

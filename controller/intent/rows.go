@@ -54,8 +54,9 @@ func (k MappingKey) String() string { return k.Physical + " on " + k.Host }
 
 // Mapping is a host's bridge for a physical network: configured, or else from external_ids:weft-bridge-mappings.
 type Mapping struct {
-	Key    MappingKey
-	Bridge string
+	Key     MappingKey
+	Bridge  string
+	Missing bool // the host has no such bridge
 }
 
 // Equal tells whether two rows are the same.

@@ -250,7 +250,7 @@ func (f *floor) physical(host int, port uint32) string {
 func (f *floor) wire(from int, physical string, frame []byte) []arrival {
 	f.onWire[physical]++
 	var all []arrival
-	inner, _ := carry.PatchNames(physical)
+	inner, _ := carry.PatchNames(physical, "")
 	for i, sw := range f.switches {
 		for _, p := range sw.Ports() {
 			if i != from && p.Name == inner {

@@ -35,6 +35,8 @@ func TestMappings(t *testing.T) {
 		{"taken away", "physnet1:br-physnet1,physnet2:br-physnet2", `physnet1: ""`, map[string]string{"physnet2": "br-physnet2"}, ""},
 		{"malformed", "physnet1, :br-physnet1,physnet2:br-physnet2", "", map[string]string{"physnet2": "br-physnet2"}, `"physnet1" is not of the form`},
 		{"no such bridge", "physnet2:br-none", "", map[string]string{"physnet2": "br-none"}, "bridge br-none, which does not exist"},
+		{"one bridge for two", "physnet1:br-physnet1,physnet2:br-physnet1", "", map[string]string{"physnet1": "br-physnet1", "physnet2": "br-physnet1"},
+			"physical networks physnet1 and physnet2 are both mapped to bridge br-physnet1"},
 		{"all", "physnet1:br-physnet1,physnet2:br-physnet2", "", both, ""},
 	} {
 		say(step.says)
