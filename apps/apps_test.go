@@ -150,6 +150,10 @@ func apply(t *intent.Tables, e edit) {
 		t.PortForwardings.Put(forwarding(e))
 	case "no forwarding":
 		t.PortForwardings.Delete(forwarding(e).Key)
+	case "rule":
+		t.NATRules.Put(natRule(e))
+	case "no rule":
+		t.NATRules.Delete(natRule(e).Key)
 	case "away":
 		t.Away.Put(intent.Away{Host: hostName(e.Host)})
 	case "back":
@@ -288,6 +292,28 @@ func forwarding(e edit) intent.PortForwarding {
 	return f
 }
 
+// natRule is of a type that its host number says.
+func natRule(e edit) intent.NATRule {
+	n := intent.NATRule{
+		Key: intent.Key{Kind: intent.KindNATRule, Project: "red", Name: fmt.Sprintf("n%d", e.Port)}, Router: routerKey, Priority: e.Port,
+		External: netip.MustParsePrefix("198.51.100.100/32"), Internal: netip.PrefixFrom(netip.AddrFrom4([4]byte{10, 0, 1, byte(30 + e.Port)}), 32),
+	}
+	switch e.Host {
+	case 0:
+		n.Source, n.Internal = true, netip.MustParsePrefix("10.0.1.0/24")
+		n.Exempted = []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}
+	case 1:
+		n.Target, n.Protocol, n.Ports, n.To = true, 6, intent.PortRange{First: 443, Last: 444}, intent.PortRange{First: 8443, Last: 8444}
+		n.Outside = []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+	case 2:
+		n.Source, n.Target, n.Stateless = true, true, e.Flag
+		if e.Alt == 3 {
+			n.Stateless, n.External, n.Internal = true, netip.MustParsePrefix("2001:db8:77::/64"), netip.MustParsePrefix("fd00::/64")
+		}
+	}
+	return n
+}
+
 // neighbour is a station on a physical network.
 func neighbour(e edit) intent.Neighbour {
 	return intent.Neighbour{Network: netKey(e.Net), IP: netip.MustParseAddr([]string{"198.51.100.1", "2001:db8::1"}[e.Alt%2]), MAC: flow.MACAddr{2, 0, 0, 0, 0, byte(e.Alt)}}
@@ -309,7 +335,7 @@ func drawEdit(t *rapid.T) edit {
 	return edit{
 		Op: rapid.SampledFrom([]string{"segments", "segments", "mapping", "mapping", "no mapping", "network", "port", "host", "plug", "plug", "port", "host", "network", "no network", "no port", "no host", "unplug",
 			"router", "router", "no router", "interface", "interface", "no interface", "route", "no route", "subnet", "no subnet", "member", "member", "no member", "trunk", "no trunk", "subport", "subport", "no subport", "subplug", "subplug", "no subplug",
-			"gateway", "gateway", "no gateway", "floating", "floating", "no floating", "forwarding", "no forwarding", "away", "back", "neighbour", "no neighbour"}).Draw(t, "op"),
+			"gateway", "gateway", "no gateway", "floating", "floating", "no floating", "forwarding", "no forwarding", "rule", "rule", "no rule", "away", "back", "neighbour", "no neighbour"}).Draw(t, "op"),
 		Net:  rapid.IntRange(0, 3).Draw(t, "net"),
 		Port: rapid.IntRange(0, 4).Draw(t, "port"),
 		Host: rapid.IntRange(0, 2).Draw(t, "host"),

@@ -24,7 +24,7 @@ var update = flag.Bool("update", false, "write the golden dumps anew")
 // host h0 and vm1 on h1; vm0 is the parent of a trunk with vm6 of net1; net1 (geneve) has vm2 on h0 and vm3 on h1, net0 has an IPv4
 // and an IPv6 subnet whose ports are told their addresses, a router joins both networks and has a route that drops, one with a next hop and one with two. A third
 // network is qinq, for which h0 has a bridge and h1 has none: vm4 is on h0, vm5 on h1. A fourth (vlan) leads outside: the router
-// has its gateway there, on h0, with floating IPs for vm0 and vm1, and ports forwarded to others. What is shown is h0.
+// has its gateway there, on h0, with floating IPs for vm0 and vm1, ports forwarded to others, and a NAT rule of each kind. What is shown is h0.
 func TestGoldenDumps(t *testing.T) {
 	tables, probe := lab(t)
 	apply(tables, edit{Op: "router", Flag: true})
@@ -57,6 +57,9 @@ func TestGoldenDumps(t *testing.T) {
 	apply(tables, edit{Op: "neighbour", Net: 3})
 	for i := range 2 {
 		apply(tables, edit{Op: "floating", Net: 3, Port: i, Alt: 1})
+	}
+	for host, port := range []int{5, 6, 7} {
+		apply(tables, edit{Op: "rule", Port: port, Host: host, Alt: 3})
 	}
 	apply(tables, edit{Op: "forwarding", Port: 2})
 	apply(tables, edit{Op: "forwarding", Port: 3, Host: 1, Flag: true})

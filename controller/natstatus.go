@@ -4,6 +4,7 @@ import (
 	"github.com/weft-sdn/weft/apps/nat"
 	"github.com/weft-sdn/weft/controller/intent"
 	"github.com/weft-sdn/weft/controller/reconcile"
+	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
 )
 
 // placed returns the host of a router's gateway; empty: nowhere.
@@ -68,6 +69,19 @@ func (c *core) overlayPortForwarding(key intent.Key, v *verdict) {
 	c.world.mu.RUnlock()
 	s.Host = c.world.placed(f.Router)
 	c.offline(s.Host, v)
+}
+
+// overlayNATRule fills in which host translates by a rule.
+func (c *core) overlayNATRule(key intent.Key, v *verdict) {
+	c.world.mu.RLock()
+	n, _ := c.world.tables.NATRules.Peek(key)
+	c.world.mu.RUnlock()
+	host := c.world.placed(n.Router)
+	if v.status.GetNatRule() == nil {
+		v.status.Details = &weftv1.Status_NatRule{NatRule: &weftv1.NATRuleStatus{}}
+	}
+	v.status.GetNatRule().Host = host
+	c.offline(host, v)
 }
 
 // sum is what a counter has seen on all hosts that have it.

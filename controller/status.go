@@ -33,6 +33,8 @@ func (c *core) Overlay(res *weftv1.Resource) {
 		c.overlayFloatingIP(key, &v)
 	case intent.KindPortForwarding:
 		c.overlayPortForwarding(key, &v)
+	case intent.KindNATRule:
+		c.overlayNATRule(key, &v)
 	}
 	for _, p := range c.board.Settled(c.world.engine.FlowsOf(key.String())) {
 		v.carrier(p)

@@ -170,6 +170,9 @@ func (w *world) replace(resources []*weftv1.Resource, unread []intent.Key, revis
 	for f := range w.tables.PortForwardings.Scan() {
 		w.dropUnless(seen, f.Key)
 	}
+	for n := range w.tables.NATRules.Scan() {
+		w.dropUnless(seen, n.Key)
+	}
 	for name, h := range w.hosts {
 		if h.spec != nil {
 			w.dropUnless(seen, intent.Key{Kind: intent.KindHost, Name: name})
@@ -222,6 +225,11 @@ func (w *world) put(res *weftv1.Resource) {
 		if row, err = intent.PortForwardingRow(res); err == nil {
 			w.tables.PortForwardings.Put(row)
 		}
+	case intent.KindNATRule:
+		var row intent.NATRule
+		if row, err = intent.NATRuleRow(res); err == nil {
+			w.tables.NATRules.Put(row)
+		}
 	case intent.KindHost:
 		spec := res.GetHostSpec()
 		if spec == nil {
@@ -263,6 +271,8 @@ func (w *world) drop(key intent.Key) {
 		w.tables.FloatingIPs.Delete(key)
 	case intent.KindPortForwarding:
 		w.tables.PortForwardings.Delete(key)
+	case intent.KindNATRule:
+		w.tables.NATRules.Delete(key)
 	case intent.KindHost:
 		for k := range w.host(key.Name).plugged {
 			w.unplug(k)

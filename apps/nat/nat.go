@@ -38,6 +38,7 @@ const (
 
 // Priorities in the tables of translation: what is said of one port of an address, of an address, of all.
 const (
+	prioRule    = 1000 // and more, by its own priority
 	prioPorts   = 120
 	prioAddress = 100
 	prioGateway = 50
@@ -59,6 +60,7 @@ func New(t *intent.Tables) compile.App {
 		compile.ForEach("translate", t.Gateways, a.translate),
 		compile.ForEach("float", t.FloatingIPs, a.float),
 		compile.ForEach("forward", t.PortForwardings, a.forward),
+		compile.ForEach("rule", t.NATRules, a.rule),
 	}}
 }
 

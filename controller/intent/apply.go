@@ -97,7 +97,7 @@ func (t *txn) apply(drafts []*draft) []*draft {
 		{KindProject, t.applyProjects}, {KindSegmentRange, t.applyRanges}, {KindHost, t.applyHosts},
 		{KindNetwork, t.applyNetworks}, {KindSubnet, t.applySubnets}, {KindRouter, t.applyRouters}, {KindPort, t.applyPorts},
 		{KindTrunk, t.applyTrunks},
-		{KindFloatingIP, t.applyFloats}, {KindPortForwarding, t.applyForwards},
+		{KindFloatingIP, t.applyFloats}, {KindPortForwarding, t.applyForwards}, {KindNATRule, t.applyRules},
 	} {
 		byKind[step.kind] = slices.DeleteFunc(byKind[step.kind], t.settled)
 		step.apply(byKind[step.kind])

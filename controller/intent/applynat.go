@@ -306,8 +306,8 @@ func (t *txn) floatProblem(key Key, f *floatFacts) (field string, reason Reason,
 		}
 	}
 	for other := range t.refs[key] {
-		if other.Kind == KindPortForwarding {
-			return "spec.port", ReasonConflict, fmt.Sprintf("the address cannot stand for a port as a whole: %s forwards some of its ports", other)
+		if other.Kind == KindPortForwarding || other.Kind == KindNATRule {
+			return "spec.port", ReasonConflict, fmt.Sprintf("the address cannot stand for a port as a whole: %s translates with it", other)
 		}
 	}
 	return "", "", ""
@@ -351,6 +351,8 @@ func (t *txn) checkReferrers(drafts []*draft) {
 				_, _, problem = t.floatProblem(from, f)
 			case *forwardFacts:
 				_, _, problem = t.forwardProblem(from, f)
+			case *ruleFacts:
+				_, _, problem = t.ruleProblem(from, f)
 			}
 			if problem != "" {
 				t.refuse(d, "", ReasonInUse, "%s needs it as it was: %s", from, problem)

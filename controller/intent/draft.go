@@ -33,6 +33,7 @@ type draft struct {
 	gateway    *wantedGateway // of a router; nil: none
 	float      wantedFloat
 	forward    wantedForward
+	rule       ruleFacts
 
 	old     *record // nil: it is new
 	same    bool    // nothing about it is to be changed
@@ -195,6 +196,8 @@ func specOf(res *weftv1.Resource) proto.Message {
 		return s.FloatingIpSpec
 	case *weftv1.Resource_PortForwardingSpec:
 		return s.PortForwardingSpec
+	case *weftv1.Resource_NatRuleSpec:
+		return s.NatRuleSpec
 	}
 	return res.GetProjectSpec()
 }

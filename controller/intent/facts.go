@@ -97,6 +97,8 @@ func factsOf(key Key, res *weftv1.Resource) (any, error) {
 		return floatFactsOf(key, res)
 	case KindPortForwarding:
 		return forwardFactsOf(key, res)
+	case KindNATRule:
+		return ruleFactsOf(key, res)
 	case KindSegmentRange:
 		s := res.GetSegmentRangeSpec()
 		return &rangeFacts{space{s.GetNetworkType(), s.GetPhysicalNetwork()}, alloc.Range[alloc.ID]{First: alloc.ID(s.GetMinimum()), Last: alloc.ID(s.GetMaximum())}}, nil

@@ -26,17 +26,18 @@ const (
 	KindFloatingIP   Kind = "FloatingIP"
 
 	KindPortForwarding Kind = "PortForwarding"
+	KindNATRule        Kind = "NATRule"
 )
 
 // Kinds returns all kinds, in the order of List.
 func Kinds() []Kind {
-	return []Kind{KindFloatingIP, KindHost, KindNetwork, KindPort, KindPortForwarding, KindProject, KindRouter, KindSegmentRange, KindSubnet, KindTrunk}
+	return []Kind{KindFloatingIP, KindHost, KindNATRule, KindNetwork, KindPort, KindPortForwarding, KindProject, KindRouter, KindSegmentRange, KindSubnet, KindTrunk}
 }
 
 // Owned tells whether resources of the kind belong to a project.
 func (k Kind) Owned() bool {
 	switch k {
-	case KindNetwork, KindSubnet, KindPort, KindRouter, KindTrunk, KindFloatingIP, KindPortForwarding:
+	case KindNetwork, KindSubnet, KindPort, KindRouter, KindTrunk, KindFloatingIP, KindPortForwarding, KindNATRule:
 		return true
 	}
 	return false
@@ -65,6 +66,8 @@ func (k Kind) lower() string {
 		return "floatingip"
 	case KindPortForwarding:
 		return "portforwarding"
+	case KindNATRule:
+		return "natrule"
 	}
 	return strings.ToLower(string(k))
 }
@@ -153,6 +156,8 @@ func specKind(res *weftv1.Resource) Kind {
 		return KindFloatingIP
 	case *weftv1.Resource_PortForwardingSpec:
 		return KindPortForwarding
+	case *weftv1.Resource_NatRuleSpec:
+		return KindNATRule
 	}
 	return ""
 }

@@ -15,6 +15,7 @@ subnet/net/ext6 network:"ext" cidr:"2001:db8:9::/64"
 router/red/out interfaces:{subnet:"db-v4"} external_gateway:{network:"net/ext"}
 floatingip/red/whole network:"net/ext" port:"db1"
 floatingip/red/parts network:"net/ext" router:"out"
+natrule/red/n router:"out" type:"snat" external_ip:"198.51.100.102" internal_ip:"10.1.0.0/24"
 portforwarding/red/web floating_ip:"parts" protocol:"tcp" external_ports:"8000-8009" port:"db1" internal_ports:"80-89"
 `
 
@@ -48,6 +49,22 @@ func TestNATViolations(t *testing.T) {
 		{"a port behind another router", `portforwarding/red/x floating_ip:"parts" protocol:"udp" external_ports:"80" port:"vm1"`,
 			`portforwarding/red/x: spec.port: router/red/out does not join subnet/red/web-v4, where port/red/vm1 has 10.0.0.10`},
 		{"a router that loses its gateway", `router/red/out interfaces:{subnet:"db-v4"}`, `router/red/out: floatingip/red/parts needs it as it was: router/red/out has no gateway on network/net/ext`},
+		{"a rule of no type", `natrule/red/x router:"out" type:"nat"`, `natrule/red/x: spec.type: "nat" is none of snat, dnat, dnat_and_snat`},
+		{"a rule with another's address", `natrule/red/x router:"out" type:"dnat" external_ip:"198.51.100.101" internal_ip:"10.1.0.11"`,
+			`natrule/red/x: spec.externalIp: 198.51.100.101 is neither a gateway address of router/red/out nor a floating IP with that router and no port`},
+		{"a rule like another", `natrule/red/x router:"out" type:"snat" external_ip:"198.51.100.100" internal_ip:"10.1.0.0/24"`,
+			`natrule/red/x: spec: it fits the same packets as natrule/red/n, with the same priority`},
+		{"dnat to a block", `natrule/red/x router:"out" type:"dnat" external_ip:"198.51.100.100" internal_ip:"10.1.0.0/24"`,
+			`natrule/red/x: spec.internalIp: is a block; only snat has one, and network prefix translation`},
+		{"stateless snat", `natrule/red/x router:"out" type:"snat" external_ip:"198.51.100.100" internal_ip:"10.1.0.0/25" stateless:true`,
+			`natrule/red/x: spec.stateless: is for dnat_and_snat of whole addresses`},
+		{"blocks of IPv4", `natrule/red/x router:"out" type:"dnat_and_snat" external_ip:"192.0.2.0/24" internal_ip:"10.1.0.0/24" stateless:true`,
+			`natrule/red/x: spec.externalIp: is a block; only stateless rules have one, between two IPv6 blocks of one length`},
+		{"ports of no protocol", `natrule/red/x router:"out" type:"dnat" external_ip:"198.51.100.100" internal_ip:"10.1.0.11" external_ports:"80"`,
+			`natrule/red/x: spec.protocol: is missing: ports are those of a protocol`},
+		{"two families", `natrule/red/x router:"out" type:"dnat" external_ip:"198.51.100.100" internal_ip:"fd00::1"`,
+			`natrule/red/x: spec.internalIp: fd00::1 is of another family than 198.51.100.100`},
+		{"a floating IP that a rule has", `floatingip/red/parts network:"net/ext"`, `floatingip/red/parts: natrule/red/n needs it as it was: 198.51.100.102 is neither a gateway address of router/red/out nor a floating IP with that router and no port`},
 		{"a network closed", `network/net/ext type:"flat" physical_network:"phys1" shared:true`,
 			`network/net/ext: spec.external: cannot be taken away: floatingip/red/parts, floatingip/red/whole, router/red/out`},
 		{"used up", `floatingip/red/x network:"net/ext" ip:"198.51.100.103"
@@ -78,9 +95,9 @@ func TestNATIsFoundInRows(t *testing.T) {
 func TestNATInUse(t *testing.T) {
 	c := with(t, natted)
 	for key, want := range map[Key]string{
-		{KindRouter, "red", "out"}:       "router/red/out is used by floatingip/red/parts, floatingip/red/whole, portforwarding/red/web",
+		{KindRouter, "red", "out"}:       "router/red/out is used by floatingip/red/parts, floatingip/red/whole, natrule/red/n, portforwarding/red/web",
 		{KindPort, "red", "db1"}:         "port/red/db1 is used by floatingip/red/whole, portforwarding/red/web",
-		{KindFloatingIP, "red", "parts"}: "floatingip/red/parts is used by portforwarding/red/web",
+		{KindFloatingIP, "red", "parts"}: "floatingip/red/parts is used by natrule/red/n, portforwarding/red/web",
 	} {
 		if _, _, err := c.Delete(t.Context(), []Key{key}, false, nil); fmt.Sprint(err) != want {
 			t.Errorf("%v, want %s", err, want)

@@ -35,6 +35,8 @@ func (t *txn) parseSpec(d *draft) {
 		t.parseFloat(d, d.given.GetFloatingIpSpec())
 	case KindPortForwarding:
 		t.parseForward(d, d.given.GetPortForwardingSpec())
+	case KindNATRule:
+		t.parseRule(d, d.given.GetNatRuleSpec())
 	case KindSegmentRange:
 		t.parseRange(d, d.given.GetSegmentRangeSpec())
 	}

@@ -71,6 +71,23 @@ type PortForwarding struct {
 	To       PortRange // as many
 }
 
+// NATRule is a translation at a router's gateway.
+type NATRule struct {
+	Key       Key
+	Router    Key
+	Source    bool // packets from inside are translated
+	Target    bool // packets for the external address are
+	External  netip.Prefix
+	Internal  netip.Prefix
+	Protocol  uint8     // of IP; 0: all
+	Ports     PortRange // zero: all
+	To        PortRange
+	Priority  int
+	Outside   []netip.Prefix // empty: all
+	Exempted  []netip.Prefix
+	Stateless bool
+}
+
 // PortRange is some ports, both ends included.
 type PortRange struct{ First, Last uint16 }
 
@@ -80,6 +97,13 @@ func (p PortRange) String() string {
 		return fmt.Sprint(p.First)
 	}
 	return fmt.Sprintf("%d-%d", p.First, p.Last)
+}
+
+// Equal tells whether two rows are the same.
+func (n NATRule) Equal(o NATRule) bool {
+	return n.Key == o.Key && n.Router == o.Router && n.Source == o.Source && n.Target == o.Target && n.External == o.External &&
+		n.Internal == o.Internal && n.Protocol == o.Protocol && n.Ports == o.Ports && n.To == o.To && n.Priority == o.Priority &&
+		n.Stateless == o.Stateless && slices.Equal(n.Outside, o.Outside) && slices.Equal(n.Exempted, o.Exempted)
 }
 
 // overlaps tells whether two ranges share a port.

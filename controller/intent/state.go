@@ -135,6 +135,8 @@ func (s *state) index(rec *record) {
 		s.indexFloat(rec.key, f)
 	case *forwardFacts:
 		s.refer(rec.key, f.referents()...)
+	case *ruleFacts:
+		s.refer(rec.key, f.referents()...)
 	case *rangeFacts:
 		t := s.changed(f.space)
 		i, _ := t.find(f.ids.First)
@@ -185,6 +187,8 @@ func (s *state) unindex(rec *record) {
 	case *floatFacts:
 		s.unindexFloat(rec.key, f)
 	case *forwardFacts:
+		s.unrefer(rec.key, f.referents()...)
+	case *ruleFacts:
 		s.unrefer(rec.key, f.referents()...)
 	case *rangeFacts:
 		t := s.changed(f.space)

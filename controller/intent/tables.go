@@ -28,6 +28,7 @@ type Tables struct {
 	Gateways        *table.Table[Key, Gateway]
 	FloatingIPs     *table.Table[Key, FloatingIP]
 	PortForwardings *table.Table[Key, PortForwarding]
+	NATRules        *table.Table[Key, NATRule]
 
 	// Observed: hosts that are not connected, and by apps/neighbour stations that answered.
 	Away       *table.Table[Away, Away]
@@ -214,6 +215,7 @@ func (t *Tables) translation() {
 	t.Gateways = table.New(db, "gateway", func(g Gateway) Key { return g.Router })
 	t.FloatingIPs = table.New(db, "floatingip", func(f FloatingIP) Key { return f.Key })
 	t.PortForwardings = table.New(db, "portforwarding", func(f PortForwarding) Key { return f.Key })
+	t.NATRules = table.New(db, "natrule", func(n NATRule) Key { return n.Key })
 	t.Away = table.New(db, "away", func(a Away) Away { return a })
 	t.Neighbours = table.New(db, "neighbour", func(n Neighbour) ExternalKey { return ExternalKey{n.Network, n.IP} })
 	t.Placed = table.New(db, "placed", func(p Placed) Key { return p.Router })

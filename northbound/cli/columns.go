@@ -42,6 +42,8 @@ func (a *app) columns(kind manifest.Kind, wide bool) []resourceColumn {
 		out = append(out, floatingColumns()...)
 	case "PortForwarding":
 		out = append(out, forwardingColumns()...)
+	case "NATRule":
+		out = append(out, ruleColumns()...)
 	}
 	if kind.Name != "Host" && kind.Name != "Project" && kind.Name != "Subnet" && kind.Name != "SegmentRange" {
 		out = append(out, resourceColumn{"PHASE", left, phase})
@@ -138,6 +140,18 @@ func forwardingColumns() []resourceColumn {
 		{"INTERNAL", left, func(r *weftv1.Resource) string { return endpoint(st(r).GetInternalIp(), internalPorts(r)) }},
 		{"PORT", left, func(r *weftv1.Resource) string { return spec(r).GetPort() }},
 		{"HOST", left, func(r *weftv1.Resource) string { return st(r).GetHost() }},
+	}
+}
+
+func ruleColumns() []resourceColumn {
+	spec := (*weftv1.Resource).GetNatRuleSpec
+	return []resourceColumn{
+		{"ROUTER", left, func(r *weftv1.Resource) string { return spec(r).GetRouter() }},
+		{"TYPE", left, func(r *weftv1.Resource) string { return spec(r).GetType() }},
+		{"EXTERNAL", left, func(r *weftv1.Resource) string { return spec(r).GetExternalIp() }},
+		{"INTERNAL", left, func(r *weftv1.Resource) string { return spec(r).GetInternalIp() }},
+		{"PRIORITY", right, func(r *weftv1.Resource) string { return number(spec(r).GetPriority()) }},
+		{"HOST", left, func(r *weftv1.Resource) string { return r.GetStatus().GetNatRule().GetHost() }},
 	}
 }
 

@@ -33,6 +33,8 @@ func summary(r *weftv1.Resource) string {
 		return fmt.Sprintf("parent %s, subports: %d", r.GetTrunkSpec().GetPort(), len(r.GetTrunkSpec().GetSubPorts()))
 	case r.GetFloatingIpSpec() != nil:
 		return floatingSummary(r)
+	case r.GetNatRuleSpec() != nil:
+		return fmt.Sprintf("%s %s, %s", r.GetNatRuleSpec().GetType(), r.GetNatRuleSpec().GetExternalIp(), r.GetNatRuleSpec().GetInternalIp())
 	case r.GetPortForwardingSpec() != nil:
 		return fmt.Sprintf("%s %s to %s", r.GetPortForwardingSpec().GetProtocol(),
 			endpoint(r.GetStatus().GetPortForwarding().GetExternalIp(), r.GetPortForwardingSpec().GetExternalPorts()),

@@ -413,6 +413,202 @@ func (x *PortForwardingStatus) GetHost() string {
 	return ""
 }
 
+// NATRuleSpec is a translation at a router's gateway that is said in full. Of the rules that fit a packet the one with the highest
+// priority counts; then the one with the longer internal block; then one that names a protocol. Rules come before floating IPs that are translated at the gateway,
+// before port forwardings, and before the gateway's own source NAT.
+type NATRuleSpec struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The router.
+	Router string `protobuf:"bytes,1,opt,name=router,proto3" json:"router,omitempty"`
+	// "snat": packets from inside get the external address. "dnat": packets for the external address go inside. "dnat_and_snat": both.
+	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	// The address outside: one of the router's gateway, or of a floating IP that has the router and no port. For a stateless rule between
+	// two IPv6 blocks (network prefix translation) a block, which must be routed to the gateway.
+	ExternalIp string `protobuf:"bytes,3,opt,name=external_ip,json=externalIp,proto3" json:"external_ip,omitempty"`
+	// The address inside; for snat it may be a block. For network prefix translation, a block of the same length as the external one.
+	InternalIp string `protobuf:"bytes,4,opt,name=internal_ip,json=internalIp,proto3" json:"internal_ip,omitempty"`
+	// Only packets of this protocol: "tcp", "udp" or "sctp"; empty: of all.
+	Protocol string `protobuf:"bytes,5,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	// dnat: only packets for these ports, "80" or "8000-8099", of protocol. snat: the ports that senders get.
+	ExternalPorts string `protobuf:"bytes,6,opt,name=external_ports,json=externalPorts,proto3" json:"external_ports,omitempty"`
+	// dnat: the ports inside, as many; empty: the same as outside.
+	InternalPorts string `protobuf:"bytes,7,opt,name=internal_ports,json=internalPorts,proto3" json:"internal_ports,omitempty"`
+	// Default 0; at most 100.
+	Priority uint32 `protobuf:"varint,8,opt,name=priority,proto3" json:"priority,omitempty"`
+	// Only packets to and from these blocks outside; empty: all.
+	Outside []string `protobuf:"bytes,9,rep,name=outside,proto3" json:"outside,omitempty"`
+	// Packets to and from these blocks outside are not translated: they leave as they are, and those for the external address are
+	// dropped.
+	Exempted []string `protobuf:"bytes,10,rep,name=exempted,proto3" json:"exempted,omitempty"`
+	// Whether each packet is translated by itself, with no connection tracked. For dnat_and_snat without ports; what errors quote is
+	// not translated then.
+	Stateless     bool `protobuf:"varint,11,opt,name=stateless,proto3" json:"stateless,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NATRuleSpec) Reset() {
+	*x = NATRuleSpec{}
+	mi := &file_weft_v1_nat_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NATRuleSpec) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NATRuleSpec) ProtoMessage() {}
+
+func (x *NATRuleSpec) ProtoReflect() protoreflect.Message {
+	mi := &file_weft_v1_nat_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NATRuleSpec.ProtoReflect.Descriptor instead.
+func (*NATRuleSpec) Descriptor() ([]byte, []int) {
+	return file_weft_v1_nat_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *NATRuleSpec) GetRouter() string {
+	if x != nil {
+		return x.Router
+	}
+	return ""
+}
+
+func (x *NATRuleSpec) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *NATRuleSpec) GetExternalIp() string {
+	if x != nil {
+		return x.ExternalIp
+	}
+	return ""
+}
+
+func (x *NATRuleSpec) GetInternalIp() string {
+	if x != nil {
+		return x.InternalIp
+	}
+	return ""
+}
+
+func (x *NATRuleSpec) GetProtocol() string {
+	if x != nil {
+		return x.Protocol
+	}
+	return ""
+}
+
+func (x *NATRuleSpec) GetExternalPorts() string {
+	if x != nil {
+		return x.ExternalPorts
+	}
+	return ""
+}
+
+func (x *NATRuleSpec) GetInternalPorts() string {
+	if x != nil {
+		return x.InternalPorts
+	}
+	return ""
+}
+
+func (x *NATRuleSpec) GetPriority() uint32 {
+	if x != nil {
+		return x.Priority
+	}
+	return 0
+}
+
+func (x *NATRuleSpec) GetOutside() []string {
+	if x != nil {
+		return x.Outside
+	}
+	return nil
+}
+
+func (x *NATRuleSpec) GetExempted() []string {
+	if x != nil {
+		return x.Exempted
+	}
+	return nil
+}
+
+func (x *NATRuleSpec) GetStateless() bool {
+	if x != nil {
+		return x.Stateless
+	}
+	return false
+}
+
+// NATRuleStatus is what was computed for a NAT rule.
+type NATRuleStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The host that translates; empty: none.
+	Host string `protobuf:"bytes,1,opt,name=host,proto3" json:"host,omitempty"`
+	// The floating IP that has the external address; empty: it is the gateway's.
+	FloatingIp    string `protobuf:"bytes,2,opt,name=floating_ip,json=floatingIp,proto3" json:"floating_ip,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NATRuleStatus) Reset() {
+	*x = NATRuleStatus{}
+	mi := &file_weft_v1_nat_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NATRuleStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NATRuleStatus) ProtoMessage() {}
+
+func (x *NATRuleStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_weft_v1_nat_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NATRuleStatus.ProtoReflect.Descriptor instead.
+func (*NATRuleStatus) Descriptor() ([]byte, []int) {
+	return file_weft_v1_nat_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *NATRuleStatus) GetHost() string {
+	if x != nil {
+		return x.Host
+	}
+	return ""
+}
+
+func (x *NATRuleStatus) GetFloatingIp() string {
+	if x != nil {
+		return x.FloatingIp
+	}
+	return ""
+}
+
 var File_weft_v1_nat_proto protoreflect.FileDescriptor
 
 const file_weft_v1_nat_proto_rawDesc = "" +
@@ -455,7 +651,26 @@ const file_weft_v1_nat_proto_rawDesc = "" +
 	"\vinternal_ip\x18\x02 \x01(\tR\n" +
 	"internalIp\x12\x16\n" +
 	"\x06router\x18\x03 \x01(\tR\x06router\x12\x12\n" +
-	"\x04host\x18\x04 \x01(\tR\x04hostB/Z-github.com/weft-sdn/weft/proto/weft/v1;weftv1b\x06proto3"
+	"\x04host\x18\x04 \x01(\tR\x04host\"\xd5\x02\n" +
+	"\vNATRuleSpec\x12\x16\n" +
+	"\x06router\x18\x01 \x01(\tR\x06router\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1f\n" +
+	"\vexternal_ip\x18\x03 \x01(\tR\n" +
+	"externalIp\x12\x1f\n" +
+	"\vinternal_ip\x18\x04 \x01(\tR\n" +
+	"internalIp\x12\x1a\n" +
+	"\bprotocol\x18\x05 \x01(\tR\bprotocol\x12%\n" +
+	"\x0eexternal_ports\x18\x06 \x01(\tR\rexternalPorts\x12%\n" +
+	"\x0einternal_ports\x18\a \x01(\tR\rinternalPorts\x12\x1a\n" +
+	"\bpriority\x18\b \x01(\rR\bpriority\x12\x18\n" +
+	"\aoutside\x18\t \x03(\tR\aoutside\x12\x1a\n" +
+	"\bexempted\x18\n" +
+	" \x03(\tR\bexempted\x12\x1c\n" +
+	"\tstateless\x18\v \x01(\bR\tstateless\"D\n" +
+	"\rNATRuleStatus\x12\x12\n" +
+	"\x04host\x18\x01 \x01(\tR\x04host\x12\x1f\n" +
+	"\vfloating_ip\x18\x02 \x01(\tR\n" +
+	"floatingIpB/Z-github.com/weft-sdn/weft/proto/weft/v1;weftv1b\x06proto3"
 
 var (
 	file_weft_v1_nat_proto_rawDescOnce sync.Once
@@ -469,12 +684,14 @@ func file_weft_v1_nat_proto_rawDescGZIP() []byte {
 	return file_weft_v1_nat_proto_rawDescData
 }
 
-var file_weft_v1_nat_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_weft_v1_nat_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_weft_v1_nat_proto_goTypes = []any{
 	(*FloatingIPSpec)(nil),       // 0: weft.v1.FloatingIPSpec
 	(*FloatingIPStatus)(nil),     // 1: weft.v1.FloatingIPStatus
 	(*PortForwardingSpec)(nil),   // 2: weft.v1.PortForwardingSpec
 	(*PortForwardingStatus)(nil), // 3: weft.v1.PortForwardingStatus
+	(*NATRuleSpec)(nil),          // 4: weft.v1.NATRuleSpec
+	(*NATRuleStatus)(nil),        // 5: weft.v1.NATRuleStatus
 }
 var file_weft_v1_nat_proto_depIdxs = []int32{
 	0, // [0:0] is the sub-list for method output_type
@@ -495,7 +712,7 @@ func file_weft_v1_nat_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_weft_v1_nat_proto_rawDesc), len(file_weft_v1_nat_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

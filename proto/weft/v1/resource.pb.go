@@ -154,7 +154,7 @@ func (x *ResourceRef) GetName() string {
 // Resource is one object of the API.
 type Resource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange", "Router", "Trunk", "FloatingIP" or "PortForwarding"; may be left out where the spec is set.
+	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange", "Router", "Trunk", "FloatingIP", "PortForwarding" or "NATRule"; may be left out where the spec is set.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The project it belongs to; empty for Project, Host and SegmentRange. A project that does not exist is created.
 	Project string `protobuf:"bytes,2,opt,name=project,proto3" json:"project,omitempty"`
@@ -187,6 +187,7 @@ type Resource struct {
 	//	*Resource_TrunkSpec
 	//	*Resource_FloatingIpSpec
 	//	*Resource_PortForwardingSpec
+	//	*Resource_NatRuleSpec
 	Spec isResource_Spec `protobuf_oneof:"spec"`
 	// What is. Set by the server.
 	Status        *Status `protobuf:"bytes,15,opt,name=status,proto3" json:"status,omitempty"`
@@ -384,6 +385,15 @@ func (x *Resource) GetPortForwardingSpec() *PortForwardingSpec {
 	return nil
 }
 
+func (x *Resource) GetNatRuleSpec() *NATRuleSpec {
+	if x != nil {
+		if x, ok := x.Spec.(*Resource_NatRuleSpec); ok {
+			return x.NatRuleSpec
+		}
+	}
+	return nil
+}
+
 func (x *Resource) GetStatus() *Status {
 	if x != nil {
 		return x.Status
@@ -445,6 +455,11 @@ type Resource_PortForwardingSpec struct {
 	PortForwardingSpec *PortForwardingSpec `protobuf:"bytes,31,opt,name=port_forwarding_spec,json=portForwardingSpec,proto3,oneof"`
 }
 
+type Resource_NatRuleSpec struct {
+	// For kind NATRule.
+	NatRuleSpec *NATRuleSpec `protobuf:"bytes,32,opt,name=nat_rule_spec,json=natRuleSpec,proto3,oneof"`
+}
+
 func (*Resource_ProjectSpec) isResource_Spec() {}
 
 func (*Resource_NetworkSpec) isResource_Spec() {}
@@ -464,6 +479,8 @@ func (*Resource_TrunkSpec) isResource_Spec() {}
 func (*Resource_FloatingIpSpec) isResource_Spec() {}
 
 func (*Resource_PortForwardingSpec) isResource_Spec() {}
+
+func (*Resource_NatRuleSpec) isResource_Spec() {}
 
 // Status tells what is true of a resource now.
 type Status struct {
@@ -491,6 +508,7 @@ type Status struct {
 	//	*Status_Trunk
 	//	*Status_FloatingIp
 	//	*Status_PortForwarding
+	//	*Status_NatRule
 	Details       isStatus_Details `protobuf_oneof:"details"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -649,6 +667,15 @@ func (x *Status) GetPortForwarding() *PortForwardingStatus {
 	return nil
 }
 
+func (x *Status) GetNatRule() *NATRuleStatus {
+	if x != nil {
+		if x, ok := x.Details.(*Status_NatRule); ok {
+			return x.NatRule
+		}
+	}
+	return nil
+}
+
 type isStatus_Details interface {
 	isStatus_Details()
 }
@@ -698,6 +725,11 @@ type Status_PortForwarding struct {
 	PortForwarding *PortForwardingStatus `protobuf:"bytes,31,opt,name=port_forwarding,json=portForwarding,proto3,oneof"`
 }
 
+type Status_NatRule struct {
+	// For kind NATRule.
+	NatRule *NATRuleStatus `protobuf:"bytes,32,opt,name=nat_rule,json=natRule,proto3,oneof"`
+}
+
 func (*Status_Network) isStatus_Details() {}
 
 func (*Status_Subnet) isStatus_Details() {}
@@ -715,6 +747,8 @@ func (*Status_Trunk) isStatus_Details() {}
 func (*Status_FloatingIp) isStatus_Details() {}
 
 func (*Status_PortForwarding) isStatus_Details() {}
+
+func (*Status_NatRule) isStatus_Details() {}
 
 // Condition is one reason for a phase.
 type Condition struct {
@@ -825,7 +859,7 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\vResourceRef\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name\"\x8b\b\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\"\xc7\b\n" +
 	"\bResource\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
@@ -848,12 +882,13 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\n" +
 	"trunk_spec\x18\x1b \x01(\v2\x12.weft.v1.TrunkSpecH\x00R\ttrunkSpec\x12C\n" +
 	"\x10floating_ip_spec\x18\x1e \x01(\v2\x17.weft.v1.FloatingIPSpecH\x00R\x0efloatingIpSpec\x12O\n" +
-	"\x14port_forwarding_spec\x18\x1f \x01(\v2\x1b.weft.v1.PortForwardingSpecH\x00R\x12portForwardingSpec\x12'\n" +
+	"\x14port_forwarding_spec\x18\x1f \x01(\v2\x1b.weft.v1.PortForwardingSpecH\x00R\x12portForwardingSpec\x12:\n" +
+	"\rnat_rule_spec\x18  \x01(\v2\x14.weft.v1.NATRuleSpecH\x00R\vnatRuleSpec\x12'\n" +
 	"\x06status\x18\x0f \x01(\v2\x0f.weft.v1.StatusR\x06status\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x06\n" +
-	"\x04spec\"\xad\x06\n" +
+	"\x04spec\"\xe2\x06\n" +
 	"\x06Status\x12+\n" +
 	"\x05phase\x18\x01 \x01(\x0e2\x15.weft.v1.Status.PhaseR\x05phase\x122\n" +
 	"\n" +
@@ -872,7 +907,8 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\x05trunk\x18\x1a \x01(\v2\x14.weft.v1.TrunkStatusH\x00R\x05trunk\x12<\n" +
 	"\vfloating_ip\x18\x1e \x01(\v2\x19.weft.v1.FloatingIPStatusH\x00R\n" +
 	"floatingIp\x12H\n" +
-	"\x0fport_forwarding\x18\x1f \x01(\v2\x1d.weft.v1.PortForwardingStatusH\x00R\x0eportForwarding\"u\n" +
+	"\x0fport_forwarding\x18\x1f \x01(\v2\x1d.weft.v1.PortForwardingStatusH\x00R\x0eportForwarding\x123\n" +
+	"\bnat_rule\x18  \x01(\v2\x16.weft.v1.NATRuleStatusH\x00R\anatRule\"u\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rPHASE_PENDING\x10\x01\x12\x0f\n" +
@@ -920,15 +956,17 @@ var file_weft_v1_resource_proto_goTypes = []any{
 	(*TrunkSpec)(nil),             // 14: weft.v1.TrunkSpec
 	(*FloatingIPSpec)(nil),        // 15: weft.v1.FloatingIPSpec
 	(*PortForwardingSpec)(nil),    // 16: weft.v1.PortForwardingSpec
-	(*NetworkStatus)(nil),         // 17: weft.v1.NetworkStatus
-	(*SubnetStatus)(nil),          // 18: weft.v1.SubnetStatus
-	(*PortStatus)(nil),            // 19: weft.v1.PortStatus
-	(*HostStatus)(nil),            // 20: weft.v1.HostStatus
-	(*SegmentRangeStatus)(nil),    // 21: weft.v1.SegmentRangeStatus
-	(*RouterStatus)(nil),          // 22: weft.v1.RouterStatus
-	(*TrunkStatus)(nil),           // 23: weft.v1.TrunkStatus
-	(*FloatingIPStatus)(nil),      // 24: weft.v1.FloatingIPStatus
-	(*PortForwardingStatus)(nil),  // 25: weft.v1.PortForwardingStatus
+	(*NATRuleSpec)(nil),           // 17: weft.v1.NATRuleSpec
+	(*NetworkStatus)(nil),         // 18: weft.v1.NetworkStatus
+	(*SubnetStatus)(nil),          // 19: weft.v1.SubnetStatus
+	(*PortStatus)(nil),            // 20: weft.v1.PortStatus
+	(*HostStatus)(nil),            // 21: weft.v1.HostStatus
+	(*SegmentRangeStatus)(nil),    // 22: weft.v1.SegmentRangeStatus
+	(*RouterStatus)(nil),          // 23: weft.v1.RouterStatus
+	(*TrunkStatus)(nil),           // 24: weft.v1.TrunkStatus
+	(*FloatingIPStatus)(nil),      // 25: weft.v1.FloatingIPStatus
+	(*PortForwardingStatus)(nil),  // 26: weft.v1.PortForwardingStatus
+	(*NATRuleStatus)(nil),         // 27: weft.v1.NATRuleStatus
 }
 var file_weft_v1_resource_proto_depIdxs = []int32{
 	6,  // 0: weft.v1.Resource.labels:type_name -> weft.v1.Resource.LabelsEntry
@@ -944,23 +982,25 @@ var file_weft_v1_resource_proto_depIdxs = []int32{
 	14, // 10: weft.v1.Resource.trunk_spec:type_name -> weft.v1.TrunkSpec
 	15, // 11: weft.v1.Resource.floating_ip_spec:type_name -> weft.v1.FloatingIPSpec
 	16, // 12: weft.v1.Resource.port_forwarding_spec:type_name -> weft.v1.PortForwardingSpec
-	3,  // 13: weft.v1.Resource.status:type_name -> weft.v1.Status
-	0,  // 14: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
-	4,  // 15: weft.v1.Status.conditions:type_name -> weft.v1.Condition
-	17, // 16: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
-	18, // 17: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
-	19, // 18: weft.v1.Status.port:type_name -> weft.v1.PortStatus
-	20, // 19: weft.v1.Status.host:type_name -> weft.v1.HostStatus
-	21, // 20: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
-	22, // 21: weft.v1.Status.router:type_name -> weft.v1.RouterStatus
-	23, // 22: weft.v1.Status.trunk:type_name -> weft.v1.TrunkStatus
-	24, // 23: weft.v1.Status.floating_ip:type_name -> weft.v1.FloatingIPStatus
-	25, // 24: weft.v1.Status.port_forwarding:type_name -> weft.v1.PortForwardingStatus
-	25, // [25:25] is the sub-list for method output_type
-	25, // [25:25] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	17, // 13: weft.v1.Resource.nat_rule_spec:type_name -> weft.v1.NATRuleSpec
+	3,  // 14: weft.v1.Resource.status:type_name -> weft.v1.Status
+	0,  // 15: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
+	4,  // 16: weft.v1.Status.conditions:type_name -> weft.v1.Condition
+	18, // 17: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
+	19, // 18: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
+	20, // 19: weft.v1.Status.port:type_name -> weft.v1.PortStatus
+	21, // 20: weft.v1.Status.host:type_name -> weft.v1.HostStatus
+	22, // 21: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
+	23, // 22: weft.v1.Status.router:type_name -> weft.v1.RouterStatus
+	24, // 23: weft.v1.Status.trunk:type_name -> weft.v1.TrunkStatus
+	25, // 24: weft.v1.Status.floating_ip:type_name -> weft.v1.FloatingIPStatus
+	26, // 25: weft.v1.Status.port_forwarding:type_name -> weft.v1.PortForwardingStatus
+	27, // 26: weft.v1.Status.nat_rule:type_name -> weft.v1.NATRuleStatus
+	27, // [27:27] is the sub-list for method output_type
+	27, // [27:27] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_weft_v1_resource_proto_init() }
@@ -984,6 +1024,7 @@ func file_weft_v1_resource_proto_init() {
 		(*Resource_TrunkSpec)(nil),
 		(*Resource_FloatingIpSpec)(nil),
 		(*Resource_PortForwardingSpec)(nil),
+		(*Resource_NatRuleSpec)(nil),
 	}
 	file_weft_v1_resource_proto_msgTypes[2].OneofWrappers = []any{
 		(*Status_Network)(nil),
@@ -995,6 +1036,7 @@ func file_weft_v1_resource_proto_init() {
 		(*Status_Trunk)(nil),
 		(*Status_FloatingIp)(nil),
 		(*Status_PortForwarding)(nil),
+		(*Status_NatRule)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

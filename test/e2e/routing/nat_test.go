@@ -27,6 +27,7 @@ func TestTranslation(t *testing.T) {
 	floats := float(c, red, "web1", "db2")
 	c.Run("passes through the datapath", func(c *e2e.Cloud) { passes(c, red, floats["web1"]) })
 	c.Run("port forwarding", func(c *e2e.Cloud) { forwarding(c, o, red, blue) })
+	c.Run("rules", func(c *e2e.Cloud) { rules(c, o, red, blue) })
 	c.Run("errors", func(c *e2e.Cloud) { translatedErrors(c, o, red, blue, floats["db2"]) })
 	c.Run("exhaustion", func(c *e2e.Cloud) { exhaustion(c, o, red) })
 	c.Run("restarts", func(c *e2e.Cloud) { restarts(c, o, red, blue, floats) })
@@ -101,6 +102,56 @@ func forwarding(c *e2e.Cloud, o *outside, red, blue *tenant) {
 			c.T.Errorf("%s reaches a port that is not forwarded: %s", from.Name(), who)
 		}
 	}
+}
+
+// rules translate at the gateway as they say.
+func rules(c *e2e.Cloud, o *outside, red, blue *tenant) {
+	const yaml = "kind: NATRule\nproject: blue\nname: %s\nspec: {router: r1, %s}\n"
+	c.Apply(blue.floating("a", "router: r1"), blue.floating("b", "router: r1"), blue.floating("c", "router: r1"))
+	address := func(name string) string { return c.Get("floatingip/blue/" + name).GetStatus().GetFloatingIp().GetIp() }
+	a, b, d := address("a"), address("b"), address("c")
+	prefix := "2001:db8:77::"
+	c.Apply(fmt.Sprintf(yaml, "whole", "type: dnat_and_snat, externalIp: "+a+", internalIp: 10.1.0.14"),
+		fmt.Sprintf(yaml, "bare", "type: dnat_and_snat, stateless: true, externalIp: "+b+", internalIp: 10.1.0.13"),
+		fmt.Sprintf(yaml, "web", "type: snat, externalIp: "+d+", internalIp: 10.0.0.0/24, externalPorts: 20000-20999"),
+		fmt.Sprintf(yaml, "ssh", "type: dnat, externalIp: "+d+`, internalIp: 10.0.0.12, protocol: tcp, externalPorts: "2222", internalPorts: "22", outside: [198.51.100.1]`),
+		fmt.Sprintf(yaml, "prefix", `type: dnat_and_snat, stateless: true, externalIp: "`+prefix+`/64", internalIp: "fd00:11::/64"`))
+	_, err := o.router.Exec("ip", "route", "add", prefix+"/64", "via", gatewayOf(c, blue, false).String())
+	c.Do(err)
+	seen := netlab.Must(o.router.Capture("(icmp and icmp[icmptype] == 8 and dst host 203.0.113.9) or (icmp6 and ip6[40] == 128 and dst host 2001:db8:9::9)"))(c.T)
+	ports := netlab.Must(o.router.Capture("udp and dst port 4445"))(c.T)
+	db1, db2, web1, web2 := blue.vm["db1"], blue.vm["db2"], blue.vm["web1"], blue.vm["web2"]
+	defer netlab.Must(web2.ServeTCP(":22"))(c.T).Close()
+	probe := func(from, to *netlab.Endpoint, addr string) netlab.Probe {
+		return netlab.Probe{From: from, To: to, Addr: netip.MustParseAddr(addr)}
+	}
+	c.Reach(probe(o.router, db2, a), probe(o.router, db1, b), probe(db2, o.router, server4.String()), probe(db1, o.router, server4.String()),
+		probe(web1, o.router, server4.String()), probe(red.vm["web1"], db2, a), probe(o.router, db1, prefix+"13"), probe(db2, o.router, server6.String()),
+		netlab.Probe{From: o.router, To: web1, Addr: netip.MustParseAddr(d), Expect: netlab.Unreached})
+	for _, want := range []string{a, b, d, prefix + "14"} {
+		if !sources(seen)[netip.MustParseAddr(want)] {
+			c.T.Errorf("the server did not see %s, but %v", want, sources(seen))
+		}
+	}
+	if who, err := o.router.TCP(d+":2222", 100, 5*time.Second); err != nil || who != web2.Name() {
+		c.T.Errorf("%s answered at %s: %v", who, d, err)
+	}
+	if who, err := red.vm["web2"].TCP(d+":2222", 100, 500*time.Millisecond); err == nil {
+		c.T.Errorf("the rule is not for everybody, but %s answered", who)
+	}
+	conn := netlab.Must(web1.DialContext(c.T.Context(), "udp", server4.String()+":4445"))(c.T)
+	defer conn.Close()
+	_, err = conn.Write([]byte("x"))
+	c.Do(err)
+	if _, err := ports.Expect(5*time.Second, "a port of the range", func(p gopacket.Packet) bool {
+		udp, ok := p.Layer(layers.LayerTypeUDP).(*layers.UDP)
+		return ok && udp.SrcPort >= 20000 && udp.SrcPort <= 20999
+	}); err != nil {
+		c.T.Error(err)
+	}
+	c.Delete(client.DeleteOptions{Cascade: true}, "natrule/blue/whole", "natrule/blue/bare", "natrule/blue/web", "natrule/blue/ssh", "natrule/blue/prefix",
+		"floatingip/blue/a", "floatingip/blue/b", "floatingip/blue/c")
+	c.Reach(netlab.Probe{From: o.router, To: db2, Addr: netip.MustParseAddr(a), Expect: netlab.Unreached}, probe(db2, o.router, server4.String()))
 }
 
 // translatedErrors has errors quote translated packets: of the outside to endpoints, and of endpoints to the outside.
