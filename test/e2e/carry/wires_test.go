@@ -29,6 +29,8 @@ type rack struct {
 	hosts   []*netlab.Host
 	vms     []*netlab.Endpoint
 	gateway *netlab.Endpoint
+	// remember stands in for how long switches remember; default: as the apps say.
+	remember string
 }
 
 var rackNetwork = intent.Key{Kind: intent.KindNetwork, Project: "red", Name: "web"}
@@ -105,7 +107,11 @@ func (r *rack) carry(transparent bool, segments ...intent.Segment) {
 		var lines strings.Builder
 		for _, f := range state.Flows {
 			match := pipeline.MatchText(f)
-			fmt.Fprintf(&lines, "cookie=%#x,table=%d,priority=%d,%s actions=%s\n", f.Cookie, f.Table, f.Priority, match, pipeline.ActionsText(f))
+			do := pipeline.ActionsText(f)
+			if r.remember != "" {
+				do = strings.ReplaceAll(do, "hard_timeout=300", r.remember)
+			}
+			fmt.Fprintf(&lines, "cookie=%#x,table=%d,priority=%d,%s actions=%s\n", f.Cookie, f.Table, f.Priority, match, do)
 		}
 		file := filepath.Join(h.Dir(), "flows.txt")
 		if err := os.WriteFile(file, []byte(lines.String()), 0o600); err != nil {
