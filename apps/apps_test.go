@@ -127,6 +127,24 @@ func apply(t *intent.Tables, e edit) {
 		t.Routers.Put(intent.Router{Key: routerKey, Tag: 100, MAC: flow.MACAddr{0xfa, 0x16, 0x3e, 1, 0, byte(e.Alt)}, Up: e.Flag})
 	case "no router":
 		t.Routers.Delete(routerKey)
+	case "next router": // has an address on a network of the other, and a network of its own
+		t.Routers.Put(intent.Router{Key: nextRouterKey, Tag: 101, MAC: flow.MACAddr{0xfa, 0x16, 0x3e, 1, 1, byte(e.Alt)}, Up: e.Flag})
+		for _, i := range nextInterfaces(e.Net, e.Alt) {
+			t.RouterInterfaces.Put(i)
+		}
+	case "no next router":
+		t.Routers.Delete(nextRouterKey)
+		for _, i := range nextInterfaces(e.Net, e.Alt) {
+			t.RouterInterfaces.Delete(i.Key)
+		}
+	case "policy":
+		t.Policies.Put(policy(e))
+	case "no policy":
+		t.Policies.Delete(policy(e).Key)
+	case "mtu":
+		n := network(e.Net, true)
+		n.MTU = uint32(1400 + 100*e.Alt)
+		t.Networks.Put(n)
 	case "interface":
 		for _, i := range routerInterfaces(e.Net, e.Alt) {
 			t.RouterInterfaces.Put(i)
@@ -267,6 +285,23 @@ func externalSubnets(net int) []intent.Subnet {
 	return all
 }
 
+var nextRouterKey = intent.Key{Kind: intent.KindRouter, Project: "red", Name: "r2"}
+
+// nextInterfaces are those of the second router: on a network of the first, where its address is a next hop of that one's, and on
+// another network.
+func nextInterfaces(net, alt int) []intent.RouterInterface {
+	var all []intent.RouterInterface
+	for i, prefix := range []string{fmt.Sprintf("10.0.%d.0/24", alt), "10.77.0.0/24"} {
+		p, ip := netip.MustParsePrefix(prefix), netip.AddrFrom4([4]byte{10, 0, byte(alt), 10})
+		if i == 1 {
+			ip = p.Addr().Next()
+		}
+		subnet := intent.Key{Kind: intent.KindSubnet, Project: "red", Name: fmt.Sprintf("net%d-next%d", net, i)}
+		all = append(all, intent.RouterInterface{Key: intent.InterfaceOf{Router: nextRouterKey, Subnet: subnet}, Network: netKey((net + i) % 4), Prefix: p, IP: ip})
+	}
+	return all
+}
+
 // floating is one of a few floating IPs; with a zero Alt it stands for no port.
 func floating(e edit) intent.FloatingIP {
 	f := intent.FloatingIP{
@@ -319,6 +354,20 @@ func neighbour(e edit) intent.Neighbour {
 	return intent.Neighbour{Network: netKey(e.Net), IP: netip.MustParseAddr([]string{"198.51.100.1", "2001:db8::1"}[e.Alt%2]), MAC: flow.MACAddr{2, 0, 0, 0, 0, byte(e.Alt)}}
 }
 
+// policy is one of both routers' policy routes.
+func policy(e edit) intent.Policy {
+	p := intent.Policy{Key: intent.PolicyKey{Router: routerKey, Priority: uint16(1 + e.Port)}, Action: intent.PolicyAction(e.Host), Source: netip.MustParsePrefix("10.0.0.0/24")}
+	if e.Flag {
+		p.Key.Router, p.Source, p.Protocol4, p.Protocol6 = nextRouterKey, netip.Prefix{}, 1, 58
+	}
+	for i := range e.Alt {
+		if p.Action == intent.Reroute {
+			p.Hops = append(p.Hops, intent.NextHop{IP: netip.AddrFrom4([4]byte{10, 0, byte(e.Net), byte(10 + i)}), Weight: 1 + i})
+		}
+	}
+	return p
+}
+
 // route leads to as many next hops as its host number says.
 func route(e edit) intent.Route {
 	row := intent.Route{Key: intent.RouteKey{Router: routerKey, Destination: netip.MustParsePrefix(fmt.Sprintf("10.%d.0.0/16", 9+e.Net))}}
@@ -334,7 +383,7 @@ func route(e edit) intent.Route {
 func drawEdit(t *rapid.T) edit {
 	return edit{
 		Op: rapid.SampledFrom([]string{"segments", "segments", "mapping", "mapping", "no mapping", "network", "port", "host", "plug", "plug", "port", "host", "network", "no network", "no port", "no host", "unplug",
-			"router", "router", "no router", "interface", "interface", "no interface", "route", "no route", "subnet", "no subnet", "member", "member", "no member", "trunk", "no trunk", "subport", "subport", "no subport", "subplug", "subplug", "no subplug",
+			"router", "router", "no router", "interface", "interface", "no interface", "route", "no route", "next router", "next router", "no next router", "policy", "policy", "no policy", "mtu", "subnet", "no subnet", "member", "member", "no member", "trunk", "no trunk", "subport", "subport", "no subport", "subplug", "subplug", "no subplug",
 			"gateway", "gateway", "no gateway", "floating", "floating", "no floating", "forwarding", "no forwarding", "rule", "rule", "no rule", "away", "back", "neighbour", "no neighbour"}).Draw(t, "op"),
 		Net:  rapid.IntRange(0, 3).Draw(t, "net"),
 		Port: rapid.IntRange(0, 4).Draw(t, "port"),

@@ -22,7 +22,8 @@ var update = flag.Bool("update", false, "write the golden dumps anew")
 
 // TestGoldenDumps holds what each app makes of a small lab against the dump in its folder. The lab: net0 (vxlan) has vm0 on
 // host h0 and vm1 on h1; vm0 is the parent of a trunk with vm6 of net1; net1 (geneve) has vm2 on h0 and vm3 on h1, net0 has an IPv4
-// and an IPv6 subnet whose ports are told their addresses, a router joins both networks and has a route that drops, one with a next hop and one with two. A third
+// and an IPv6 subnet whose ports are told their addresses, a router joins both networks and has a route that drops, one with a next hop and one with two, one to
+// another router, and policy routes that drop, reroute by one way and by two, and allow; net0 carries larger packets than net1. A third
 // network is qinq, for which h0 has a bridge and h1 has none: vm4 is on h0, vm5 on h1. A fourth (vlan) leads outside: the router
 // has its gateway there, on h0, with floating IPs for vm0 and vm1, ports forwarded to others, and a NAT rule of each kind. What is shown is h0.
 func TestGoldenDumps(t *testing.T) {
@@ -37,6 +38,14 @@ func TestGoldenDumps(t *testing.T) {
 	for hops := range 3 {
 		apply(tables, edit{Op: "route", Net: hops, Host: hops})
 	}
+	// another router has the address of a next hop
+	apply(tables, edit{Op: "next router", Net: 1, Alt: 1, Flag: true})
+	apply(tables, edit{Op: "route", Net: 3, Host: 1, Alt: 1})
+	for port, hops := range []int{0, 1, 2} {
+		apply(tables, edit{Op: "policy", Port: port, Alt: hops})
+	}
+	apply(tables, edit{Op: "policy", Port: 3, Host: 1, Flag: true})
+	apply(tables, edit{Op: "mtu", Net: 0, Alt: 1})
 	for alt := range 4 {
 		apply(tables, edit{Op: "member", Port: alt % 2, Alt: alt})
 	}

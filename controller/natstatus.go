@@ -15,8 +15,8 @@ func (w *world) placed(router intent.Key) string {
 	return p.Host
 }
 
-// overlayRouter fills in where a router's gateway is, and what it could not translate.
-func (c *core) overlayRouter(key intent.Key, v *verdict) {
+// overlayGateway fills in where a router's gateway is, and what it could not translate.
+func (c *core) overlayGateway(key intent.Key, v *verdict) {
 	g := v.status.GetRouter().GetExternalGateway()
 	if g == nil {
 		return

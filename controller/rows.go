@@ -16,6 +16,10 @@ func (w *world) putRouter(res *weftv1.Resource) error {
 	if err != nil {
 		return err
 	}
+	policies, err := intent.PolicyRows(res)
+	if err != nil {
+		return err
+	}
 	w.tables.Routers.Put(router)
 	if has {
 		w.tables.Gateways.Put(gateway)
@@ -31,6 +35,10 @@ func (w *world) putRouter(res *weftv1.Resource) error {
 		w.tables.Routes.Put(r)
 		staying[r.Key] = true
 	}
+	for _, p := range policies {
+		w.tables.Policies.Put(p)
+		staying[p.Key] = true
+	}
 	w.dropOfRouter(router.Key, staying)
 	return nil
 }
@@ -41,7 +49,7 @@ func (w *world) dropRouter(key intent.Key) {
 	w.dropOfRouter(key, nil)
 }
 
-// dropOfRouter forgets the interfaces and routes of a router that are not staying.
+// dropOfRouter forgets the interfaces, routes and policy routes of a router that are not staying.
 func (w *world) dropOfRouter(key intent.Key, staying map[any]bool) {
 	var r table.Reader // what is read here is nobody's to remember
 	var interfaces []intent.InterfaceOf
@@ -61,6 +69,15 @@ func (w *world) dropOfRouter(key intent.Key, staying map[any]bool) {
 	}
 	for _, k := range routes {
 		w.tables.Routes.Delete(k)
+	}
+	var policies []intent.PolicyKey
+	for p := range w.tables.PoliciesOf.List(&r, key) {
+		if !staying[p.Key] {
+			policies = append(policies, p.Key)
+		}
+	}
+	for _, k := range policies {
+		w.tables.Policies.Delete(k)
 	}
 }
 

@@ -29,6 +29,7 @@ func (c *core) Overlay(res *weftv1.Resource) {
 		c.overlayTrunk(key, &v)
 	case intent.KindRouter:
 		c.overlayRouter(key, &v)
+		c.overlayGateway(key, &v)
 	case intent.KindFloatingIP:
 		c.overlayFloatingIP(key, &v)
 	case intent.KindPortForwarding:

@@ -19,6 +19,10 @@ var (
 	Asked = flow.Sub{ID: flow.Reg2, Off: 24, Len: 1}
 	// Chosen is 1 for a frame to a group of which the members' hosts are chosen one by one: none but those get it.
 	Chosen = flow.Sub{ID: flow.Reg12, Off: 24, Len: 1}
+	// TooLarge is 1 for a routed packet that is larger than the network that it goes to carries.
+	TooLarge = flow.Sub{ID: flow.Reg2, Off: 25, Len: 1}
+	// Onward is 1 for a packet that another router of this host has sent on.
+	Onward = flow.Sub{ID: flow.Reg2, Off: 26, Len: 1}
 	// Shard is the part of a network's local ports to which FloodLocal copies the frame (see apps/l2).
 	Shard = flow.Sub{ID: flow.Reg3, Off: 0, Len: 32}
 	// Router is the tag of the router that the frame is at (RouterStatus.tag); RouterIn sets it.
@@ -63,5 +67,7 @@ var Registers = []Register{
 	{"reason", Reason, "why the frame is dropped"},
 	{"asked", Asked, "1: only ports that asked for its group get the frame"},
 	{"chosen", Chosen, "1: only hosts with a port that asked for its group get the frame"},
+	{"toolarge", TooLarge, "1: the packet is larger than the network that it is routed to carries"},
+	{"onward", Onward, "1: another router has sent the packet on"},
 	{"shard", Shard, "which of the network's local ports a copy is for"},
 }

@@ -23,9 +23,11 @@ const (
 	RouterIn        = 24
 	Untranslate     = 25
 	RouterLocal     = 26
+	PolicyRoute     = 27
 	Route           = 28
 	RouteHop        = 29
 	Outward         = 30
+	RouteSize       = 31
 	Neighbour       = 32
 	Translate       = 34
 	Translated      = 35
@@ -48,7 +50,7 @@ type Table struct {
 	Match []flow.FieldID // fields that flows may match; their prerequisites (eth_type, ip_proto …) are always allowed
 	Set   []flow.FieldID // fields that flows may write
 	Next  []uint8        // tables that flows may go on to: forward only
-	Again uint8          // a table before this one where flows may have a frame begin anew, once; 0: none
+	Again uint8          // a table before this one where flows may have a frame begin anew, so that it ends; 0: none
 	Miss  Miss           // what happens to a frame that no flow matches
 	Apps  []string       // apps that may write here
 }
@@ -175,26 +177,35 @@ var Tables = []Table{
 	{
 		ID: RouterLocal, Name: "router_local",
 		Doc:   "Answers what is meant for the router itself, and drops what no router forwards.",
-		Match: fields(flow.Reg5, flow.Reg13, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ICMPv4Type, flow.ICMPv4Code, flow.ICMPv6Type, flow.ICMPv6Code),
+		Match: fields(flow.Reg2, flow.Reg5, flow.Reg13, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ICMPv4Type, flow.ICMPv4Code, flow.ICMPv6Type, flow.ICMPv6Code),
 		Set:   fields(flow.InPort, flow.Reg2, flow.EthSrc, flow.EthDst, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ICMPv4Type, flow.ICMPv6Type),
-		Next:  []uint8{Route, L2},
-		Miss:  Miss{Goto: Route},
+		Next:  []uint8{PolicyRoute, L2},
+		Miss:  Miss{Goto: PolicyRoute},
 		Apps:  []string{"base", "nat", "route"},
+	},
+	{
+		ID: PolicyRoute, Name: "policy_route",
+		Doc:   "Decides by where packets come from, before the routes do.",
+		Match: fields(flow.Reg5, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPFrag),
+		Set:   fields(flow.Reg0, flow.Reg2, flow.Reg6, flow.Reg7, flow.XXReg2, flow.EthSrc),
+		Next:  []uint8{Route, RouteHop, Outward, RouteSize},
+		Miss:  Miss{Goto: Route},
+		Apps:  []string{"base", "route"},
 	},
 	{
 		ID: Route, Name: "route",
 		Doc:   "Finds the longest prefix that holds the destination: the network to leave by, and the next hop.",
 		Match: fields(flow.Reg5, flow.IPv4Dst, flow.IPv6Dst, flow.IPFrag),
-		Set:   fields(flow.Reg0, flow.Reg6, flow.Reg7, flow.XXReg2, flow.EthSrc),
-		Next:  []uint8{RouteHop, Outward, Neighbour},
+		Set:   fields(flow.Reg0, flow.Reg2, flow.Reg6, flow.Reg7, flow.XXReg2, flow.EthSrc),
+		Next:  []uint8{RouteHop, Outward, RouteSize},
 		Apps:  []string{"nat", "route"},
 	},
 	{
 		ID: RouteHop, Name: "route_hop",
 		Doc:   "Of a route with several next hops, takes the one whose slot the frame's flow has.",
 		Match: fields(flow.Reg5, flow.Reg7, flow.IPv4Dst, flow.IPv6Dst),
-		Set:   fields(flow.Reg0, flow.Reg6, flow.XXReg2, flow.EthSrc),
-		Next:  []uint8{Outward, Neighbour},
+		Set:   fields(flow.Reg0, flow.Reg2, flow.Reg6, flow.XXReg2, flow.EthSrc),
+		Next:  []uint8{Outward, RouteSize},
 		Apps:  []string{"route"},
 	},
 	{
@@ -206,11 +217,20 @@ var Tables = []Table{
 		Apps:  []string{"nat"},
 	},
 	{
+		ID: RouteSize, Name: "route_size",
+		Doc:   "Has senders told of packets that are larger than the network that they go to carries.",
+		Match: fields(flow.Reg2),
+		Next:  []uint8{Neighbour},
+		Miss:  Miss{Goto: Neighbour},
+		Apps:  []string{"base", "route"},
+	},
+	{
 		ID: Neighbour, Name: "neighbour",
-		Doc:   "Finds the MAC address of the next hop.",
+		Doc:   "Finds the MAC address of the next hop. What goes to another router is at that one now, on this host; that ends, as each router takes one off the packet's time to live.",
 		Match: fields(flow.Reg0, flow.EthType, flow.Reg6, flow.XXReg2),
-		Set:   fields(flow.EthDst),
+		Set:   fields(flow.Reg2, flow.Reg5, flow.EthDst),
 		Next:  []uint8{Translate},
+		Again: RouterLocal,
 		Apps:  []string{"nat", "neighbour", "route"},
 	},
 	{

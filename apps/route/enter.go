@@ -50,6 +50,7 @@ func (a app) base(_ *table.Reader, h intent.Host, out *compile.Out) {
 	for _, ethType := range []uint32{ethIPv4, ethIPv6} {
 		out.Flow(h.Name, pipeline.Route, 1, flow.Match{flow.U32(flow.EthType, ethType)}, punt(noRoute))
 		out.Flow(h.Name, pipeline.Neighbour, 1, flow.Match{flow.U32(flow.EthType, ethType)}, punt(noHost))
+		out.Flow(h.Name, pipeline.RouteSize, 100, flow.Match{flow.U32(flow.EthType, ethType), pipeline.TooLarge.Is(1)}, punt(tooLarge))
 		for ttl := range uint32(2) {
 			out.Flow(h.Name, pipeline.RouterLocal, prioExpired, flow.Match{flow.U32(flow.EthType, ethType), flow.U32(flow.IPTTL, ttl)}, punt(expired))
 		}

@@ -33,13 +33,24 @@ func (a app) connected(r *table.Reader, i intent.RouterInterface, out *compile.O
 	for _, host := range a.ActiveOn.List(r, i.Key.Router) {
 		out.Flow(host, pipeline.Route, priority(i.Prefix, rankConnected),
 			append(to(i.Prefix), pipeline.Router.Is(uint64(router.Tag))),
-			append(leave(router, n), hop, flow.Goto(pipeline.Neighbour)))
+			a.leave(r, router, n, hop))
 	}
 }
 
-// leave makes a packet a frame that the router sends on a network.
-func leave(router intent.Router, n intent.Network) flow.Actions {
-	return flow.Actions{flow.DecTTL(), pipeline.Net.Set(uint64(n.Tag)), flow.SetField(flow.MAC(flow.EthSrc, router.MAC))}
+// Bytes of an Ethernet header, which the MTU of a network leaves out.
+const ethHeader = 14
+
+// leave makes a packet a frame that the router sends on a network to a next hop. Where another network of the router carries
+// more, its size is looked at.
+func (a app) leave(r *table.Reader, router intent.Router, n intent.Network, hop flow.Action) flow.Actions {
+	do := flow.Actions{flow.DecTTL(), pipeline.Net.Set(uint64(n.Tag)), flow.SetField(flow.MAC(flow.EthSrc, router.MAC)), hop}
+	for _, mtu := range a.MTUsOf.List(r, router.Key) {
+		if mtu > n.MTU && n.MTU > 0 {
+			do = append(do, flow.CheckPktLarger(uint16(n.MTU+ethHeader), pipeline.TooLarge))
+			break
+		}
+	}
+	return append(do, flow.Goto(pipeline.RouteSize))
 }
 
 // static routes to the next hops of a route. A hop that is on no network of the router takes no packets; the route is one of
@@ -51,7 +62,7 @@ func (a app) static(r *table.Reader, route intent.Route, out *compile.Out) {
 	}
 	match := append(to(route.Key.Destination), pipeline.Router.Is(uint64(router.Tag)))
 	prio := priority(route.Key.Destination, rankStatic)
-	ways := a.ways(r, router, route, out)
+	ways := a.ways(r, router, route.Hops, func(problem string) { out.Pending("the route to %s: %s", route.Key.Destination, problem) })
 	for _, host := range a.ActiveOn.List(r, route.Key.Router) {
 		switch {
 		case route.Type == intent.Reject:
@@ -61,7 +72,9 @@ func (a app) static(r *table.Reader, route intent.Route, out *compile.Out) {
 		case len(ways) == 1:
 			out.Flow(host, pipeline.Route, prio, match, ways[0].do)
 		default:
-			spread(out, host, prio, match, ways)
+			d := dealt{pipeline.Route, router, 0, ways}
+			d.spread(out, host, prio, match)
+			d.take(out, host, prio, match)
 		}
 	}
 }
@@ -72,43 +85,27 @@ type way struct {
 	do     flow.Actions
 }
 
-// ways finds the networks of a route's next hops.
-func (a app) ways(r *table.Reader, router intent.Router, route intent.Route, out *compile.Out) []way {
+// ways finds the networks of next hops, and says what is wrong with them. One whose address nobody has takes packets all the same,
+// so that their senders are told.
+func (a app) ways(r *table.Reader, router intent.Router, hops []intent.NextHop, say func(problem string)) []way {
 	var ways []way
-	for _, hop := range route.Hops {
-		found := false
-		for i := range a.InterfacesOf.List(r, router.Key) {
-			n, ok := a.Networks.Get(r, i.Network)
-			if !ok || !i.Prefix.Contains(hop.IP) {
-				continue
-			}
-			found = true
-			ways = append(ways, way{hop.Weight, append(leave(router, n), setHop(hop.IP), flow.Goto(pipeline.Neighbour))})
-			break
-		}
-		if !found && a.isOutside(r, router, hop.IP) {
-			found = true
+	for _, hop := range hops {
+		if a.IsOutside(r, router.Key, hop.IP) {
 			ways = append(ways, way{hop.Weight, flow.Actions{setHop(hop.IP), flow.Goto(pipeline.Outward)}})
+			continue
 		}
-		if !found {
-			out.Pending("the route to %s: next hop %s is on none of the router's subnets", route.Key.Destination, hop.IP)
+		if problem := a.HopProblem(r, router.Key, hop.IP); problem != "" {
+			say(problem)
+		}
+		i, ok := a.HopInterface(r, router.Key, hop.IP)
+		if !ok {
+			continue
+		}
+		if n, ok := a.Networks.Get(r, i.Network); ok {
+			ways = append(ways, way{hop.Weight, a.leave(r, router, n, setHop(hop.IP))})
 		}
 	}
 	return ways
-}
-
-// isOutside tells whether an address is on the external network that a router has its gateway on.
-func (a app) isOutside(r *table.Reader, router intent.Router, ip netip.Addr) bool {
-	g, ok := a.Gateways.Get(r, router.Key)
-	if !ok {
-		return false
-	}
-	for s := range a.SubnetsOf.List(r, g.Network) {
-		if s.Prefix.Contains(ip) {
-			return true
-		}
-	}
-	return false
 }
 
 func setHop(ip netip.Addr) flow.Action {
@@ -121,27 +118,45 @@ func setHop(ip netip.Addr) flow.Action {
 // spread deals flows to several ways: a hash over addresses and ports gives a flow a slot, of which a way has as many as its
 // weight. With highest random weight (RFC 2991), a slot that goes moves its own flows only. Fragments are hashed by their
 // addresses: only the first one has the ports, and all are to arrive at one place.
-func spread(out *compile.Out, host string, prio uint16, match flow.Match, ways []way) {
+func (d dealt) spread(out *compile.Out, host string, prio uint16, match flow.Match) {
+	out.Flow(host, d.table, prio+rankFragments, append(match[:len(match):len(match)], anyFragment), d.deal(flow.HashSymmetricL3))
+	out.Flow(host, d.table, prio, match, d.deal(flow.HashSymmetricL3L4UDP))
+}
+
+// dealt are flows that several ways share.
+type dealt struct {
+	table  uint8 // where they are dealt
+	router intent.Router
+	owner  uint64 // of the slots: 0 for static routes, else the priority of a policy route
+	ways   []way
+}
+
+// deal gives a flow a slot. Routers hash differently, or else the second on the way would see the half of the slots only.
+func (d dealt) deal(fields flow.HashFields) flow.Actions {
 	slots := 0
-	for _, w := range ways {
+	for _, w := range d.ways {
 		slots += w.weight
 	}
-	slotBy := func(fields flow.HashFields) flow.Actions {
-		return flow.Actions{
-			flow.Multipath(flow.MultipathSpec{Fields: fields, Algorithm: flow.HRW, Links: uint32(slots)}, pipeline.Slot),
-			flow.Goto(pipeline.RouteHop),
-		}
-	}
-	out.Flow(host, pipeline.Route, prio+rankFragments, append(match[:len(match):len(match)], anyFragment), slotBy(flow.HashSymmetricL3))
-	out.Flow(host, pipeline.Route, prio, match, slotBy(flow.HashSymmetricL3L4UDP))
-	slot := 0
-	for _, w := range ways {
+	spec := flow.MultipathSpec{Fields: fields, Basis: uint16(d.router.Tag), Algorithm: flow.HRW, Links: uint32(slots)}
+	return flow.Actions{slotOwner.Set(d.owner), flow.Multipath(spec, slotNumber), flow.Goto(pipeline.RouteHop)}
+}
+
+// take leads the flows with a slot to its way.
+func (d dealt) take(out *compile.Out, host string, prio uint16, match flow.Match) {
+	slot := uint64(0)
+	for _, w := range d.ways {
 		for range w.weight {
-			out.Flow(host, pipeline.RouteHop, prio, append(match[:len(match):len(match)], pipeline.Slot.Is(uint64(slot))), w.do)
+			out.Flow(host, pipeline.RouteHop, prio, append(match[:len(match):len(match)], pipeline.Slot.Is(d.owner<<16|slot)), w.do)
 			slot++
 		}
 	}
 }
+
+// The register of slots has the slot's number, and whose it is.
+var (
+	slotNumber = flow.Part(pipeline.Slot.ID, 0, 16)
+	slotOwner  = flow.Part(pipeline.Slot.ID, 16, 16)
+)
 
 // anyFragment matches fragments, the first one too.
 var anyFragment = flow.Part(flow.IPFrag, 0, 1).Is(1)

@@ -1,10 +1,11 @@
 // Package route forwards packets between networks: routers, distributed over the hosts that need them.
 //
-// A router is active on every host that has a port on one of its networks, and only there. A packet that an endpoint sends
-// to the router's MAC address is routed on the endpoint's own host: table router_in takes it out of its network, router_local
-// answers what is meant for the router itself, route finds the longest prefix and decides the network and the next hop,
-// route_hop spreads flows over several hops, and neighbour finds the next hop's MAC address. From there it is a frame of the
-// network that it goes to, like any other.
+// A router is active on every host that has a port on one of its networks, or where another router sends packets on to it, and
+// only there. A packet that an endpoint sends to the router's MAC address is routed on the endpoint's own host: table router_in
+// takes it out of its network, router_local answers what is meant for the router itself, policy_route decides by its source,
+// route finds the longest prefix and decides the network and the next hop, route_hop spreads flows over several hops, route_size
+// has senders told of what is too large, and neighbour finds the next hop's MAC address, or goes through the next router. From
+// there it is a frame of the network that it goes to, like any other.
 package route
 
 import (
@@ -22,12 +23,19 @@ func New(t *intent.Tables) compile.App {
 	a := app{t}
 	return compile.App{Name: "route", ID: id, Handler: &answerer{t}, Rules: []compile.Rule{
 		compile.About("reach", t.Sites, siteNetwork, a.reach),
-		compile.About("active", t.RouterInterfaces, interfaceRouter, a.active),
+		compile.About("home", t.RouterInterfaces, interfaceRouter, a.home),
+		compile.About("size", t.RouterInterfaces, interfaceRouter, a.size),
+		compile.About("route_onward", t.Routes, routeRouter, a.routeOnward),
+		compile.About("policy_onward", t.Policies, policyRouter, a.policyOnward),
+		compile.ForEach("active", t.Routers, a.active),
 		compile.About("join", t.RouterInterfaces, interfaceRouter, a.join),
 		compile.ForEach("base", t.Hosts, a.base),
 		compile.About("enter", t.RouterInterfaces, interfaceRouter, a.enter),
 		compile.About("answer", t.RouterInterfaces, interfaceRouter, a.answer),
 		compile.About("echo", t.RouterInterfaces, interfaceRouter, a.echo),
+		compile.About("echo_far", t.RouterInterfaces, interfaceRouter, a.echoFar),
+		compile.About("policy", t.Policies, policyRouter, a.policy),
+		compile.About("hand_over", t.Onwards, onwardRouter, a.handOver),
 		compile.About("connected", t.RouterInterfaces, interfaceRouter, a.connected),
 		compile.About("static", t.Routes, routeRouter, a.static),
 		compile.ForEach("neighbour", t.Ports, a.neighbour),
@@ -38,25 +46,12 @@ func New(t *intent.Tables) compile.App {
 func siteNetwork(s intent.Site) string            { return s.Network.String() }
 func interfaceRouter(k intent.InterfaceOf) string { return k.Router.String() }
 func routeRouter(k intent.RouteKey) string        { return k.Router.String() }
+func policyRouter(k intent.PolicyKey) string      { return k.Router.String() }
+func onwardRouter(o intent.Onward) string         { return o.From.String() }
 
 // reach derives that frames of a network start where it has ports.
 func (a app) reach(_ *table.Reader, s intent.Site, out *compile.Out) {
 	compile.Emit(out, a.Reaches, intent.Reach(s))
-}
-
-// active derives on which hosts a router forwards packets.
-func (a app) active(r *table.Reader, i intent.RouterInterface, out *compile.Out) {
-	router, ok := a.Routers.Get(r, i.Key.Router)
-	if !ok {
-		return
-	}
-	if !router.Up {
-		out.Note(intent.ReasonDown, "the router is administratively down")
-		return
-	}
-	for _, host := range a.SitesOf.List(r, i.Network) {
-		compile.Emit(out, a.ActiveRouters, intent.ActiveRouter{Router: i.Key.Router, Host: host})
-	}
 }
 
 // join derives that frames of a network start also where a router that joins it is active.

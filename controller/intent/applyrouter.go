@@ -199,12 +199,8 @@ func RouterRows(res *weftv1.Resource) (Router, []RouterInterface, []Route, error
 			return Router{}, nil, nil, fmt.Errorf("%s: %w", key, err)
 		}
 		route := Route{Key: RouteKey{key, destination}, Type: routeTypes[given.GetType()]}
-		for _, hop := range given.GetNextHops() {
-			ip, err := netip.ParseAddr(hop.GetIp())
-			if err != nil {
-				return Router{}, nil, nil, fmt.Errorf("%s: %w", key, err)
-			}
-			route.Hops = append(route.Hops, NextHop{ip, int(max(hop.GetWeight(), 1))})
+		if route.Hops, err = nextHops(given.GetNextHops()); err != nil {
+			return Router{}, nil, nil, fmt.Errorf("%s: %w", key, err)
 		}
 		routes = append(routes, route)
 	}

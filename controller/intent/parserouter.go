@@ -36,6 +36,7 @@ func (t *txn) parseRouter(d *draft, spec *weftv1.RouterSpec) {
 	for i, r := range spec.GetRoutes() {
 		t.parseRoute(d, i, r, seen)
 	}
+	t.parsePolicies(d, spec.GetPolicyRoutes())
 }
 
 func (t *txn) parseInterfaces(d *draft, given []*weftv1.RouterInterface) {

@@ -43,6 +43,18 @@ func TestRouterViolations(t *testing.T) {
 		{"next hop of another family", `router/red/x routes:{destination:"::/0" next_hops:{ip:"10.0.0.2"}}`, `router/red/x: spec.routes[0].nextHops[0].ip: 10.0.0.2 is of another family than ::/0`},
 		{"next hop twice", `router/red/x routes:{destination:"0.0.0.0/0" next_hops:{ip:"10.0.0.2"} next_hops:{ip:"10.0.0.2"}}`, `router/red/x: spec.routes[0].nextHops[1].ip: 10.0.0.2 is given twice; give it a weight`},
 		{"weight", `router/red/x routes:{destination:"0.0.0.0/0" next_hops:{ip:"10.0.0.2" weight:65}}`, `router/red/x: spec.routes[0].nextHops[0].weight: 65 is not between 1 and 64`},
+		{"policy route without a priority", `router/red/x policy_routes:{action:"drop"}`, `router/red/x: spec.policyRoutes[0].priority: 0 is not between 1 and 32767`},
+		{"priority twice", `router/red/x policy_routes:{priority:7 action:"drop"} policy_routes:{priority:7 action:"allow"}`, `router/red/x: spec.policyRoutes[1].priority: 7 is that of policyRoutes[0]`},
+		{"policy route of two families", `router/red/x policy_routes:{priority:7 action:"drop" match:{source:"10.0.0.0/8" destination:"::/0"}}`,
+			`router/red/x: spec.policyRoutes[0].match.destination: ::/0 is of another family than 10.0.0.0/8`},
+		{"policy route by an unknown protocol", `router/red/x policy_routes:{priority:7 action:"drop" match:{protocol:"tpc"}}`,
+			`router/red/x: spec.policyRoutes[0].match.protocol: "tpc" is none of tcp, udp, sctp, icmp, nor a number from 1 to 255`},
+		{"unknown action", `router/red/x policy_routes:{priority:7 action:"drp"}`, `router/red/x: spec.policyRoutes[0].action: "drp" is none of reroute, allow, drop, did you mean "drop"?`},
+		{"rerouted to nowhere", `router/red/x policy_routes:{priority:7 action:"reroute"}`, `router/red/x: spec.policyRoutes[0].nextHops: are missing`},
+		{"dropped somewhere", `router/red/x policy_routes:{priority:7 action:"drop" next_hops:{ip:"10.0.0.2"}}`,
+			`router/red/x: spec.policyRoutes[0].nextHops: must be left out: a policy route that says drop goes nowhere of its own`},
+		{"rerouted to another family", `router/red/x policy_routes:{priority:7 action:"reroute" match:{source:"::/0"} next_hops:{ip:"10.0.0.2"}}`,
+			`router/red/x: spec.policyRoutes[0].nextHops[0].ip: 10.0.0.2 is of another family than ::/0`},
 	} {
 		t.Run(tt.name, func(t *testing.T) { refuses(t, with(t, routed), all(tt.apply), tt.want) })
 	}

@@ -79,7 +79,14 @@ func (r Route) Equal(o Route) bool {
 	return r.Key == o.Key && r.Type == o.Type && slices.Equal(r.Hops, o.Hops)
 }
 
-// ActiveRouter says that a router forwards packets on a host: a network of one of its interfaces has a port there.
+// HomeRouter says that a network of one of a router's interfaces has a port on a host.
+type HomeRouter ActiveRouter
+
+// String returns "router/red/r1 at home on h1".
+func (h HomeRouter) String() string { return h.Router.String() + " at home on " + h.Host }
+
+// ActiveRouter says that a router forwards packets on a host: a network of one of its interfaces has a port there, or another
+// router that is active there sends packets on to it.
 type ActiveRouter struct {
 	Router Key
 	Host   string
@@ -105,3 +112,28 @@ type Routed struct {
 
 // String returns "network/red/web routed on h1".
 func (r Routed) String() string { return r.Network.String() + " routed on " + r.Host }
+
+// Onward says that a router has a next hop that is another router's address on a network.
+type Onward struct {
+	From, To Key
+	Network  Key
+	IP       netip.Addr
+}
+
+// String returns "router/red/r1 to router/red/r2 by 10.9.0.2".
+func (o Onward) String() string { return fmt.Sprintf("%s to %s by %s", o.From, o.To, o.IP) }
+
+// Station is an address on a network.
+type Station struct {
+	Network Key
+	IP      netip.Addr
+}
+
+// RouterMTU says that a router has an interface on a network with an MTU.
+type RouterMTU struct {
+	Router Key
+	MTU    uint32
+}
+
+// String returns "router/red/r1, mtu 1450".
+func (m RouterMTU) String() string { return fmt.Sprintf("%s, mtu %d", m.Router, m.MTU) }

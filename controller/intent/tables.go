@@ -24,6 +24,7 @@ type Tables struct {
 	Subports   *table.Table[Key, Subport] // by port
 
 	RouterInterfaces *table.Table[InterfaceOf, RouterInterface]
+	Policies         *table.Table[PolicyKey, Policy]
 
 	Gateways        *table.Table[Key, Gateway]
 	FloatingIPs     *table.Table[Key, FloatingIP]
@@ -80,16 +81,26 @@ type Tables struct {
 	WatchedWays *table.Table[HostPair, WatchedWay]
 
 	// Derived by apps/route.
+	HomeRouters   *table.Table[HomeRouter, HomeRouter]
+	Onwards       *table.Table[Onward, Onward]
+	RouterMTUs    *table.Table[RouterMTU, RouterMTU]
 	ActiveRouters *table.Table[ActiveRouter, ActiveRouter]
 	Reaches       *table.Table[Reach, Reach]
 	Routed        *table.Table[Routed, Routed]
 
-	NeighboursOf *table.Index[Key, ExternalKey, Neighbour] // of a network
-	NetworksBy   *table.Set[uint32, Key]                   // tag
-	GatewaysOn   *table.Set[Key, Key]                      // routers with their gateway on a network
-	FloatsOf     *table.Set[Key, Key]                      // of a router
-	ForwardedTo  *table.Set[Key, netip.Addr]               // external addresses of a router of which ports are forwarded
-	ExternalsOn  *table.Index[Site, ExternalKey, External] // of a network that a host answers for
+	NeighboursOf *table.Index[Key, ExternalKey, Neighbour]           // of a network
+	NetworksBy   *table.Set[uint32, Key]                             // tag
+	GatewaysOn   *table.Set[Key, Key]                                // routers with their gateway on a network
+	FloatsOf     *table.Set[Key, Key]                                // of a router
+	ForwardedTo  *table.Set[Key, netip.Addr]                         // external addresses of a router of which ports are forwarded
+	ExternalsOn  *table.Index[Site, ExternalKey, External]           // of a network that a host answers for
+	HomeOn       *table.Set[Key, string]                             // hosts with ports of a router's networks
+	FedBy        *table.Set[Key, Key]                                // routers that send packets on to a router
+	MTUsOf       *table.Set[Key, uint32]                             // MTUs of a router's networks
+	PoliciesOf   *table.Index[Key, PolicyKey, Policy]                // of a router
+	PortsWith    *table.Index[Station, Key, Port]                    // ports with an address
+	RoutersWith  *table.Index[Station, InterfaceOf, RouterInterface] // of routers, with an address
+	RouterByTag  *table.Index[uint32, Key, Router]
 
 	TypesBetween    *table.Set[HostPair, string]                    // types of the networks that two hosts share
 	WatchedFrom     *table.Index[string, HostPair, WatchedWay]      // by the host that watches
@@ -159,6 +170,7 @@ func NewTables() *Tables {
 	t.segments()
 	t.multicast()
 	t.translation()
+	t.routing()
 	t.SegmentsOf = table.NewIndex(t.Segments, "segments of", func(s Segment, add func(Key)) { add(s.Key.Network) })
 	t.InterfacesByID = table.NewIndex(t.Interfaces, "interfaces with iface-id", func(i Interface, add func(string)) {
 		if i.IfaceID != "" {
@@ -229,6 +241,26 @@ func (t *Tables) translation() {
 	t.NetworksBy = table.NewSet(t.Networks, "networks with tag", func(n Network, add func(uint32, Key)) { add(n.Tag, n.Key) })
 	t.NeighboursOf = table.NewIndex(t.Neighbours, "neighbours on", func(n Neighbour, add func(Key)) { add(n.Network) })
 	t.ExternalsOn = table.NewIndex(t.Externals, "external addresses on", func(e External, add func(Site)) { add(Site{e.Network, e.Host}) })
+}
+
+// routing makes what apps/route derives, and what it finds routers and next hops by.
+func (t *Tables) routing() {
+	db := t.DB
+	t.Policies = table.New(db, "policyroute", func(p Policy) PolicyKey { return p.Key })
+	t.HomeRouters = table.New(db, "homerouter", func(h HomeRouter) HomeRouter { return h })
+	t.Onwards = table.New(db, "onward", func(o Onward) Onward { return o })
+	t.RouterMTUs = table.New(db, "routermtu", func(m RouterMTU) RouterMTU { return m })
+	t.HomeOn = table.NewSet(t.HomeRouters, "hosts with networks of", func(h HomeRouter, add func(Key, string)) { add(h.Router, h.Host) })
+	t.FedBy = table.NewSet(t.Onwards, "routers that send on to", func(o Onward, add func(Key, Key)) { add(o.To, o.From) })
+	t.MTUsOf = table.NewSet(t.RouterMTUs, "MTUs of", func(m RouterMTU, add func(Key, uint32)) { add(m.Router, m.MTU) })
+	t.PoliciesOf = table.NewIndex(t.Policies, "policy routes of", func(p Policy, add func(Key)) { add(p.Key.Router) })
+	t.PortsWith = table.NewIndex(t.Ports, "ports with", func(p Port, add func(Station)) {
+		for _, ip := range p.IPs {
+			add(Station{p.Network, ip})
+		}
+	})
+	t.RoutersWith = table.NewIndex(t.RouterInterfaces, "routers with", func(i RouterInterface, add func(Station)) { add(Station{i.Network, i.IP}) })
+	t.RouterByTag = table.NewIndex(t.Routers, "router numbered", func(r Router, add func(uint32)) { add(r.Tag) })
 }
 
 // multicast makes the tables of who listens to which group.

@@ -21,11 +21,11 @@ func TestRoutersAgree(t *testing.T) {
 		for range rapid.IntRange(1, 3).Draw(rt, "states") {
 			w.become(rt, topology)
 			for from := range topology.Ports {
-				for _, to := range addresses(topology) {
-					want := topology.Arrives(from, to)
-					got := w.send(rt, topology, from, to)
+				for _, sent := range packets(topology, from) {
+					want := topology.Arrives(from, sent)
+					got := w.send(rt, topology, from, sent)
 					if !agree(topology, got, want) {
-						rt.Fatalf("%s to %s: arrives at %v, want one of %v\n%s", topology.Ports[from].Name, to, got, names(topology, want), topology.YAML())
+						rt.Fatalf("%s sends %+v: arrives at %v, want one of %v\n%s", topology.Ports[from].Name, sent, got, names(topology, want), topology.YAML())
 					}
 					if len(got) > 0 {
 						arrived++
@@ -66,6 +66,26 @@ func names(t Topology, ports []int) []string {
 	return all
 }
 
+// Sizes of the packets that are sent: one that every network carries, and one that not all do.
+const small, large = 100, 1360
+
+// packets are those that an endpoint sends: to all addresses of its families a small one and, where its own network carries it, a
+// large one.
+func packets(t Topology, from int) []Packet {
+	var all []Packet
+	for _, to := range addresses(t) {
+		for _, ip := range t.Ports[from].IPs {
+			if ip.Is4() == to.Is4() {
+				all = append(all, Packet{ip, to, small})
+				if !t.tooSmall(t.Ports[from].Network, large) {
+					all = append(all, Packet{ip, to, large})
+				}
+			}
+		}
+	}
+	return all
+}
+
 // addresses are those that packets are sent to.
 func addresses(t Topology) []netip.Addr {
 	all := []netip.Addr{netip.MustParseAddr("10.200.0.1"), netip.MustParseAddr("10.200.128.1"), netip.MustParseAddr("fd00:200::1")}
@@ -85,12 +105,13 @@ func draw(rt *rapid.T) Topology {
 		if rapid.Bool().Draw(rt, "IPv6") {
 			network.Subnets = append(network.Subnets, Subnet{network.Name + "-v6", v6, v6.Addr().Next()})
 		}
+		network.MTU = rapid.SampledFrom([]int{0, 0, 1300}).Draw(rt, "MTU")
 		t.Networks = append(t.Networks, network)
 	}
 	for p := range rapid.IntRange(3, 7).Draw(rt, "ports") {
 		t.Ports = append(t.Ports, drawPort(rt, t, p))
 	}
-	for r := range rapid.IntRange(0, 2).Draw(rt, "routers") {
+	for r := range rapid.IntRange(0, 3).Draw(rt, "routers") {
 		t.Routers = append(t.Routers, drawRouter(rt, t, r))
 	}
 	return t
@@ -137,22 +158,49 @@ func drawRouter(rt *rapid.T, t Topology, n int) Router {
 			continue
 		}
 		route := Route{To: netip.MustParsePrefix(b)}
-		for range rapid.IntRange(0, 2).Draw(rt, "hops") {
-			var of []netip.Addr
-			for _, p := range t.Ports {
-				for _, ip := range p.IPs {
-					if ip.Is4() == route.To.Addr().Is4() && !slices.Contains(route.Hops, ip) {
-						of = append(of, ip)
-					}
-				}
-			}
-			if len(of) > 0 {
-				route.Hops = append(route.Hops, rapid.SampledFrom(of).Draw(rt, "hop"))
-			}
-		}
+		route.Hops = drawHops(rt, t, route.To.Addr().Is4())
 		r.Routes = append(r.Routes, route)
 	}
+	for range rapid.IntRange(0, 2).Draw(rt, "policies") {
+		r.Policies = append(r.Policies, drawPolicy(rt, t))
+	}
 	return r
+}
+
+func drawPolicy(rt *rapid.T, t Topology) Policy {
+	p := Policy{From: netip.MustParsePrefix(rapid.SampledFrom([]string{"10.0.0.0/24", "10.1.0.0/25", "0.0.0.0/0", "fd00:0::/64", "::/0"}).Draw(rt, "from"))}
+	if to := rapid.SampledFrom([]string{"", "10.200.0.0/16", "10.0.0.0/8", "fd00::/16"}).Draw(rt, "to"); to != "" {
+		if block := netip.MustParsePrefix(to); block.Addr().Is4() == p.From.Addr().Is4() {
+			p.To = block
+		}
+	}
+	switch rapid.SampledFrom([]string{"reroute", "reroute", "allow", "drop"}).Draw(rt, "action") {
+	case "reroute":
+		p.Hops = drawHops(rt, t, p.From.Addr().Is4())
+	case "allow":
+		p.Allow = true
+	}
+	return p
+}
+
+// drawHops draws up to two next hops: addresses of ports, and of the routers that were drawn before.
+func drawHops(rt *rapid.T, t Topology, v4 bool) []netip.Addr {
+	var of, hops []netip.Addr
+	for _, p := range t.Ports {
+		of = append(of, p.IPs...)
+	}
+	for _, other := range t.Routers {
+		for _, i := range other.Interfaces {
+			of = append(of, i.IP, i.IP) // as often as they matter
+		}
+	}
+	for range rapid.IntRange(0, 2).Draw(rt, "hops") {
+		left := slices.DeleteFunc(slices.Clone(of), func(ip netip.Addr) bool { return ip.Is4() != v4 || slices.Contains(hops, ip) })
+		if len(left) > 0 {
+			hops = append(hops, rapid.SampledFrom(left).Draw(rt, "hop"))
+		}
+	}
+	return hops
 }
 
 // change makes another topology of one: ports move and come and go, routers are edited.
@@ -175,20 +223,21 @@ func change(rt *rapid.T, t Topology) Topology {
 	return t
 }
 
-// packet is an echo request from one endpoint's address.
-func packet(from, to netip.Addr, src, dst []byte) []byte {
+// packet is a datagram on the wire.
+func packet(sent Packet, src, dst []byte) []byte {
 	b := gopacket.NewSerializeBuffer()
 	o := gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}
-	eth := &layers.Ethernet{SrcMAC: src, DstMAC: dst, EthernetType: layers.EthernetTypeIPv4}
-	if to.Is4() {
-		ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolICMPv4, SrcIP: from.AsSlice(), DstIP: to.AsSlice()}
-		_ = gopacket.SerializeLayers(b, o, eth, ip, &layers.ICMPv4{TypeCode: layers.CreateICMPv4TypeCode(8, 0)})
+	udp := &layers.UDP{SrcPort: 5000, DstPort: 5001}
+	if sent.To.Is4() {
+		eth := &layers.Ethernet{SrcMAC: src, DstMAC: dst, EthernetType: layers.EthernetTypeIPv4}
+		ip := &layers.IPv4{Version: 4, TTL: life, Flags: layers.IPv4DontFragment, Protocol: layers.IPProtocolUDP, SrcIP: sent.From.AsSlice(), DstIP: sent.To.AsSlice()}
+		_ = udp.SetNetworkLayerForChecksum(ip)
+		_ = gopacket.SerializeLayers(b, o, eth, ip, udp, gopacket.Payload(make([]byte, sent.Size-28)))
 		return b.Bytes()
 	}
-	eth.EthernetType = layers.EthernetTypeIPv6
-	ip := &layers.IPv6{Version: 6, HopLimit: 64, NextHeader: layers.IPProtocolICMPv6, SrcIP: from.AsSlice(), DstIP: to.AsSlice()}
-	icmp := &layers.ICMPv6{TypeCode: layers.CreateICMPv6TypeCode(128, 0)}
-	_ = icmp.SetNetworkLayerForChecksum(ip)
-	_ = gopacket.SerializeLayers(b, o, eth, ip, icmp, gopacket.Payload(make([]byte, 4)))
+	eth := &layers.Ethernet{SrcMAC: src, DstMAC: dst, EthernetType: layers.EthernetTypeIPv6}
+	ip := &layers.IPv6{Version: 6, HopLimit: life, NextHeader: layers.IPProtocolUDP, SrcIP: sent.From.AsSlice(), DstIP: sent.To.AsSlice()}
+	_ = udp.SetNetworkLayerForChecksum(ip)
+	_ = gopacket.SerializeLayers(b, o, eth, ip, udp, gopacket.Payload(make([]byte, sent.Size-48)))
 	return b.Bytes()
 }

@@ -8,12 +8,21 @@ import (
 // Lost stands for nobody among those at whom a packet may arrive.
 const Lost = -1
 
+// Packet is what an endpoint sends: the size counts the IP packet's bytes.
+type Packet struct {
+	From, To netip.Addr
+	Size     int
+}
+
+// life is how many routers a packet may pass.
+const life = 8
+
 // Arrives returns the endpoints that a packet may arrive at, of which it arrives at just one, or Lost where it may arrive nowhere.
 // An endpoint sends it as every station does: to an address of its own subnet directly, to others by way of the subnet's gateway.
 // What would come back to the sender is not delivered to it: a switch does not send out of the port that a frame came in by.
-func (t Topology) Arrives(from int, to netip.Addr) []int {
+func (t Topology) Arrives(from int, packet Packet) []int {
 	var at []int
-	for _, p := range t.arrives(from, to) {
+	for _, p := range t.arrives(from, packet) {
 		if p == from {
 			p = Lost
 		}
@@ -25,8 +34,8 @@ func (t Topology) Arrives(from int, to netip.Addr) []int {
 	return at
 }
 
-func (t Topology) arrives(from int, to netip.Addr) []int {
-	sender := t.Ports[from]
+func (t Topology) arrives(from int, packet Packet) []int {
+	sender, to := t.Ports[from], packet.To
 	if !t.works(from) {
 		return nil
 	}
@@ -42,7 +51,7 @@ func (t Topology) arrives(from int, to netip.Addr) []int {
 	for _, r := range t.Routers {
 		for _, i := range r.Interfaces {
 			if i.Network == sender.Network && i.IP == gateway && !r.Down {
-				return t.routed(r, to)
+				return t.routed(r, packet, life)
 			}
 		}
 	}
@@ -75,29 +84,73 @@ func (t Topology) gateway(network int, to netip.Addr) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// routed follows a packet through one router.
-func (t Topology) routed(r Router, to netip.Addr) []int {
-	best, bits := []int(nil), -1
-	for _, route := range r.Routes {
-		if !route.To.Contains(to) || route.To.Bits() <= bits {
-			continue
+// routed follows a packet through a router.
+func (t Topology) routed(r Router, packet Packet, left int) []int {
+	if left <= 1 {
+		return nil // its time to live is over
+	}
+	for _, p := range r.Policies {
+		if p.about(packet) && !p.Allow {
+			return t.byHops(r, p.Hops, packet, left)
+		} else if p.about(packet) {
+			break
 		}
-		best, bits = nil, route.To.Bits()
-		for _, hop := range route.Hops {
-			if i, ok := t.interfaceFor(r, hop); ok {
-				if at := t.owner(i.Network, hop); len(at) > 0 {
-					best = append(best, at...)
-				} else {
-					best = append(best, Lost)
-				}
-			}
+	}
+	best, bits := []netip.Addr(nil), -1
+	for _, route := range r.Routes {
+		if route.To.Contains(packet.To) && route.To.Bits() > bits {
+			best, bits = route.Hops, route.To.Bits()
 		}
 	}
 	// A connected subnet counts before a route to the same block.
-	if i, ok := t.interfaceFor(r, to); ok && t.Networks[i.Network].Subnets[i.Subnet].CIDR.Bits() >= bits {
-		return t.owner(i.Network, to)
+	if i, ok := t.interfaceFor(r, packet.To); ok && t.Networks[i.Network].Subnets[i.Subnet].CIDR.Bits() >= bits {
+		return t.onward(r, i, packet.To, packet, left)
 	}
-	return best
+	return t.byHops(r, best, packet, left)
+}
+
+func (p Policy) about(packet Packet) bool {
+	of := func(block netip.Prefix, ip netip.Addr) bool { return !block.IsValid() || block.Contains(ip) }
+	return of(p.From, packet.From) && of(p.To, packet.To)
+}
+
+// byHops follows a packet to one of several next hops. Those that are on no network of the router take none.
+func (t Topology) byHops(r Router, hops []netip.Addr, packet Packet, left int) []int {
+	var all []int
+	for _, hop := range hops {
+		if i, ok := t.interfaceFor(r, hop); ok {
+			if at := t.onward(r, i, hop, packet, left); len(at) > 0 {
+				all = append(all, at...)
+			} else {
+				all = append(all, Lost)
+			}
+		}
+	}
+	return all
+}
+
+// onward follows a packet from a router to a station on one of its networks: an endpoint, or the next router.
+func (t Topology) onward(r Router, i Interface, hop netip.Addr, packet Packet, left int) []int {
+	if t.tooSmall(i.Network, packet.Size) {
+		return nil
+	}
+	for _, other := range t.Routers {
+		for _, o := range other.Interfaces {
+			if o.Network == i.Network && o.IP == hop {
+				if hop == packet.To || other.Down || other.Name == r.Name {
+					return nil // it is for a router itself
+				}
+				return t.routed(other, packet, left-1)
+			}
+		}
+	}
+	return t.owner(i.Network, hop)
+}
+
+// tooSmall tells whether a network does not carry a packet.
+func (t Topology) tooSmall(network, size int) bool {
+	mtu := t.Networks[network].MTU
+	return mtu > 0 && size > mtu
 }
 
 // interfaceFor returns the interface on whose subnet an address is.

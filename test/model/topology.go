@@ -18,6 +18,7 @@ type Topology struct {
 type Network struct {
 	Name    string
 	Type    string
+	MTU     int // 0: the default of its type, which all packets fit
 	Down    bool
 	Subnets []Subnet
 }
@@ -43,7 +44,15 @@ type Router struct {
 	Name       string
 	Interfaces []Interface
 	Routes     []Route
+	Policies   []Policy // the first that matches counts
 	Down       bool
+}
+
+// Policy sends packets from and to blocks to next hops; without hops it drops or, where it allows, leaves them to the routes.
+type Policy struct {
+	From, To netip.Prefix // invalid: any
+	Hops     []netip.Addr
+	Allow    bool
 }
 
 // Interface is a router's address on a subnet.
@@ -63,7 +72,11 @@ func (t Topology) YAML() string {
 	var docs []string
 	add := func(format string, args ...any) { docs = append(docs, fmt.Sprintf(format, args...)) }
 	for _, n := range t.Networks {
-		add("kind: Network\nproject: red\nname: %s\nspec: {type: %s, adminStateUp: %t}\n", n.Name, n.Type, !n.Down)
+		mtu := ""
+		if n.MTU > 0 {
+			mtu = fmt.Sprintf(", mtu: %d", n.MTU)
+		}
+		add("kind: Network\nproject: red\nname: %s\nspec: {type: %s, adminStateUp: %t%s}\n", n.Name, n.Type, !n.Down, mtu)
 		for _, s := range n.Subnets {
 			add("kind: Subnet\nproject: red\nname: %s\nspec: {network: %s, cidr: %q, gatewayIp: %q}\n", s.Name, n.Name, s.CIDR, s.Gateway)
 		}
@@ -82,18 +95,45 @@ func (t Topology) YAML() string {
 			interfaces = append(interfaces, fmt.Sprintf("{subnet: %s, ip: %q}", t.Networks[i.Network].Subnets[i.Subnet].Name, i.IP))
 		}
 		for _, route := range r.Routes {
-			var hops []string
-			for _, ip := range route.Hops {
-				hops = append(hops, fmt.Sprintf("{ip: %q}", ip))
-			}
+			hops := hopsYAML(route.Hops)
 			typ := "unicast"
 			if len(hops) == 0 {
 				typ = "blackhole"
 			}
 			routes = append(routes, fmt.Sprintf("{destination: %q, type: %s, nextHops: [%s]}", route.To, typ, strings.Join(hops, ", ")))
 		}
-		add("kind: Router\nproject: red\nname: %s\nspec: {adminStateUp: %t, interfaces: [%s], routes: [%s]}\n",
-			r.Name, !r.Down, strings.Join(interfaces, ", "), strings.Join(routes, ", "))
+		var policies []string
+		for i, p := range r.Policies {
+			policies = append(policies, p.yaml(1000-i))
+		}
+		add("kind: Router\nproject: red\nname: %s\nspec: {adminStateUp: %t, interfaces: [%s], routes: [%s], policyRoutes: [%s]}\n",
+			r.Name, !r.Down, strings.Join(interfaces, ", "), strings.Join(routes, ", "), strings.Join(policies, ", "))
 	}
 	return strings.Join(docs, "---\n")
+}
+
+func hopsYAML(ips []netip.Addr) []string {
+	var hops []string
+	for _, ip := range ips {
+		hops = append(hops, fmt.Sprintf("{ip: %q}", ip))
+	}
+	return hops
+}
+
+func (p Policy) yaml(priority int) string {
+	var match []string
+	if p.From.IsValid() {
+		match = append(match, fmt.Sprintf("source: %q", p.From))
+	}
+	if p.To.IsValid() {
+		match = append(match, fmt.Sprintf("destination: %q", p.To))
+	}
+	action := "reroute"
+	switch {
+	case p.Allow:
+		action = "allow"
+	case len(p.Hops) == 0:
+		action = "drop"
+	}
+	return fmt.Sprintf("{priority: %d, match: {%s}, action: %s, nextHops: [%s]}", priority, strings.Join(match, ", "), action, strings.Join(hopsYAML(p.Hops), ", "))
 }

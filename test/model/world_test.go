@@ -13,6 +13,7 @@ import (
 	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/intent"
 	"github.com/weft-sdn/weft/controller/store"
+	"github.com/weft-sdn/weft/controller/table"
 	"github.com/weft-sdn/weft/northbound/manifest"
 	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
 	"github.com/weft-sdn/weft/southbound/flow"
@@ -98,14 +99,9 @@ func (w *world) become(rt *rapid.T, t Topology) {
 	}
 }
 
-// load brings the rows in line with the catalog. Topologies only lose routes and interfaces, with the routers that have them.
+// load brings the rows in line with the catalog.
 func (w *world) load() {
-	for k := range w.tables.RouterInterfaces.Scan() {
-		defer w.dropInterface(k.Key)()
-	}
-	for k := range w.tables.Routes.Scan() {
-		defer w.dropRoute(k.Key)()
-	}
+	staying := map[any]bool{}
 	for res := range w.catalog.List() {
 		switch intent.KeyOf(res).Kind {
 		case intent.KindNetwork:
@@ -120,45 +116,44 @@ func (w *world) load() {
 			w.must(err)
 			w.tables.Ports.Put(row)
 		case intent.KindRouter:
-			router, interfaces, routes, err := intent.RouterRows(res)
-			w.must(err)
-			w.tables.Routers.Put(router)
-			for _, i := range interfaces {
-				w.tables.RouterInterfaces.Put(i)
-			}
-			for _, r := range routes {
-				w.tables.Routes.Put(r)
-			}
+			w.loadRouter(res, staying)
 		}
+	}
+	leave(w.tables.RouterInterfaces, func(i intent.RouterInterface) intent.InterfaceOf { return i.Key }, staying)
+	leave(w.tables.Routes, func(r intent.Route) intent.RouteKey { return r.Key }, staying)
+	leave(w.tables.Policies, func(p intent.Policy) intent.PolicyKey { return p.Key }, staying)
+}
+
+func (w *world) loadRouter(res *weftv1.Resource, staying map[any]bool) {
+	router, interfaces, routes, err := intent.RouterRows(res)
+	w.must(err)
+	policies, err := intent.PolicyRows(res)
+	w.must(err)
+	w.tables.Routers.Put(router)
+	for _, i := range interfaces {
+		w.tables.RouterInterfaces.Put(i)
+		staying[i.Key] = true
+	}
+	for _, r := range routes {
+		w.tables.Routes.Put(r)
+		staying[r.Key] = true
+	}
+	for _, p := range policies {
+		w.tables.Policies.Put(p)
+		staying[p.Key] = true
 	}
 }
 
-// dropInterface returns what takes an interface's row away, if no router has it any more.
-func (w *world) dropInterface(k intent.InterfaceOf) func() {
-	return func() {
-		res, _ := w.catalog.Get(k.Router)
-		_, interfaces, _, err := intent.RouterRows(res)
-		w.must(err)
-		for _, i := range interfaces {
-			if i.Key == k {
-				return
-			}
+// leave deletes the rows of a table that are not staying.
+func leave[K comparable, R any](t *table.Table[K, R], key func(R) K, staying map[any]bool) {
+	var gone []K
+	for row := range t.Scan() {
+		if !staying[key(row)] {
+			gone = append(gone, key(row))
 		}
-		w.tables.RouterInterfaces.Delete(k)
 	}
-}
-
-func (w *world) dropRoute(k intent.RouteKey) func() {
-	return func() {
-		res, _ := w.catalog.Get(k.Router)
-		_, _, routes, err := intent.RouterRows(res)
-		w.must(err)
-		for _, r := range routes {
-			if r.Key == k {
-				return
-			}
-		}
-		w.tables.Routes.Delete(k)
+	for _, k := range gone {
+		t.Delete(k)
 	}
 }
 
@@ -181,30 +176,24 @@ func (w *world) plug(n int, p Port) {
 }
 
 // send has an endpoint send a packet as a station does that knows its neighbours, and returns where it arrived.
-func (w *world) send(rt *rapid.T, t Topology, from int, to netip.Addr) []string {
+func (w *world) send(rt *rapid.T, t Topology, from int, sent Packet) []string {
 	p := t.Ports[from]
 	res, _ := w.catalog.Get(intent.Key{Kind: intent.KindPort, Project: "red", Name: p.Name})
 	row, err := intent.PortRow(res)
 	w.must(err)
-	next, ok := w.nextHop(t, p.Network, to)
+	next, ok := w.nextHop(t, p.Network, sent.To)
 	if !ok || p.Host == 0 {
 		return nil
 	}
-	for _, ip := range p.IPs {
-		if ip.Is4() != to.Is4() {
-			continue
-		}
-		j := w.fabric.Send(p.Name, packet(ip, to, row.MAC[:], next[:]))
-		if j.Err != nil {
-			rt.Fatalf("%s to %s: %v\n%s", p.Name, to, j.Err, t.YAML())
-		}
-		var at []string
-		for _, d := range j.Deliveries {
-			at = append(at, d.Endpoint)
-		}
-		return at
+	j := w.fabric.Send(p.Name, packet(sent, row.MAC[:], next[:]))
+	if j.Err != nil {
+		rt.Fatalf("%s sends %+v: %v\n%s", p.Name, sent, j.Err, t.YAML())
 	}
-	return nil
+	var at []string
+	for _, d := range j.Deliveries {
+		at = append(at, d.Endpoint)
+	}
+	return at
 }
 
 // nextHop is the MAC address that a station would find: of a neighbour, or of its gateway.

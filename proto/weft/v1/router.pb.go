@@ -33,8 +33,10 @@ type RouterSpec struct {
 	AdminStateUp *bool `protobuf:"varint,3,opt,name=admin_state_up,json=adminStateUp,proto3,oneof" json:"admin_state_up,omitempty"`
 	// Its way outside; none: it only joins its subnets.
 	ExternalGateway *ExternalGateway `protobuf:"bytes,4,opt,name=external_gateway,json=externalGateway,proto3" json:"external_gateway,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// What counts before routes: of those that a packet matches, the one with the highest priority.
+	PolicyRoutes  []*PolicyRoute `protobuf:"bytes,5,rep,name=policy_routes,json=policyRoutes,proto3" json:"policy_routes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RouterSpec) Reset() {
@@ -91,6 +93,13 @@ func (x *RouterSpec) GetAdminStateUp() bool {
 func (x *RouterSpec) GetExternalGateway() *ExternalGateway {
 	if x != nil {
 		return x.ExternalGateway
+	}
+	return nil
+}
+
+func (x *RouterSpec) GetPolicyRoutes() []*PolicyRoute {
+	if x != nil {
+		return x.PolicyRoutes
 	}
 	return nil
 }
@@ -297,10 +306,147 @@ func (x *Route) GetNextHops() []*NextHop {
 	return nil
 }
 
+// PolicyRoute decides by more than the destination.
+type PolicyRoute struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// 1 to 32767; the highest counts. No two of a router have the same.
+	Priority uint32 `protobuf:"varint,1,opt,name=priority,proto3" json:"priority,omitempty"`
+	// What packets it is about; what is left out matches all.
+	Match *PolicyMatch `protobuf:"bytes,2,opt,name=match,proto3" json:"match,omitempty"`
+	// "reroute" (to a next hop, whatever the routes say), "allow" (as the routes say) or "drop".
+	Action string `protobuf:"bytes,3,opt,name=action,proto3" json:"action,omitempty"`
+	// Where rerouted packets go: one, or several that share them (ECMP).
+	NextHops      []*NextHop `protobuf:"bytes,4,rep,name=next_hops,json=nextHops,proto3" json:"next_hops,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyRoute) Reset() {
+	*x = PolicyRoute{}
+	mi := &file_weft_v1_router_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyRoute) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyRoute) ProtoMessage() {}
+
+func (x *PolicyRoute) ProtoReflect() protoreflect.Message {
+	mi := &file_weft_v1_router_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyRoute.ProtoReflect.Descriptor instead.
+func (*PolicyRoute) Descriptor() ([]byte, []int) {
+	return file_weft_v1_router_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *PolicyRoute) GetPriority() uint32 {
+	if x != nil {
+		return x.Priority
+	}
+	return 0
+}
+
+func (x *PolicyRoute) GetMatch() *PolicyMatch {
+	if x != nil {
+		return x.Match
+	}
+	return nil
+}
+
+func (x *PolicyRoute) GetAction() string {
+	if x != nil {
+		return x.Action
+	}
+	return ""
+}
+
+func (x *PolicyRoute) GetNextHops() []*NextHop {
+	if x != nil {
+		return x.NextHops
+	}
+	return nil
+}
+
+// PolicyMatch says which packets a policy route is about.
+type PolicyMatch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The block that they come from.
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// The block that they go to.
+	Destination string `protobuf:"bytes,2,opt,name=destination,proto3" json:"destination,omitempty"`
+	// "tcp", "udp", "sctp", "icmp" (ICMPv6 for IPv6) or a number, 1 to 255.
+	Protocol      string `protobuf:"bytes,3,opt,name=protocol,proto3" json:"protocol,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PolicyMatch) Reset() {
+	*x = PolicyMatch{}
+	mi := &file_weft_v1_router_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PolicyMatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PolicyMatch) ProtoMessage() {}
+
+func (x *PolicyMatch) ProtoReflect() protoreflect.Message {
+	mi := &file_weft_v1_router_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PolicyMatch.ProtoReflect.Descriptor instead.
+func (*PolicyMatch) Descriptor() ([]byte, []int) {
+	return file_weft_v1_router_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *PolicyMatch) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *PolicyMatch) GetDestination() string {
+	if x != nil {
+		return x.Destination
+	}
+	return ""
+}
+
+func (x *PolicyMatch) GetProtocol() string {
+	if x != nil {
+		return x.Protocol
+	}
+	return ""
+}
+
 // NextHop is one way that a route takes.
 type NextHop struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// An address on a subnet of one of the router's interfaces.
+	// An address on a subnet of one of the router's interfaces: a port's, or another router's.
 	Ip string `protobuf:"bytes,1,opt,name=ip,proto3" json:"ip,omitempty"`
 	// Its share of the flows, 1 (default) to 64.
 	Weight        uint32 `protobuf:"varint,2,opt,name=weight,proto3" json:"weight,omitempty"`
@@ -310,7 +456,7 @@ type NextHop struct {
 
 func (x *NextHop) Reset() {
 	*x = NextHop{}
-	mi := &file_weft_v1_router_proto_msgTypes[4]
+	mi := &file_weft_v1_router_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -322,7 +468,7 @@ func (x *NextHop) String() string {
 func (*NextHop) ProtoMessage() {}
 
 func (x *NextHop) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_router_proto_msgTypes[4]
+	mi := &file_weft_v1_router_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -335,7 +481,7 @@ func (x *NextHop) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NextHop.ProtoReflect.Descriptor instead.
 func (*NextHop) Descriptor() ([]byte, []int) {
-	return file_weft_v1_router_proto_rawDescGZIP(), []int{4}
+	return file_weft_v1_router_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *NextHop) GetIp() string {
@@ -363,13 +509,17 @@ type RouterStatus struct {
 	Interfaces []*RouterInterfaceStatus `protobuf:"bytes,3,rep,name=interfaces,proto3" json:"interfaces,omitempty"`
 	// Its way outside.
 	ExternalGateway *ExternalGatewayStatus `protobuf:"bytes,4,opt,name=external_gateway,json=externalGateway,proto3" json:"external_gateway,omitempty"`
-	unknownFields   protoimpl.UnknownFields
-	sizeCache       protoimpl.SizeCache
+	// The hosts where it forwards packets.
+	Hosts []string `protobuf:"bytes,5,rep,name=hosts,proto3" json:"hosts,omitempty"`
+	// Its routes as they are: those of its subnets, the static ones and the policy routes.
+	Routes        []*RouteStatus `protobuf:"bytes,6,rep,name=routes,proto3" json:"routes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *RouterStatus) Reset() {
 	*x = RouterStatus{}
-	mi := &file_weft_v1_router_proto_msgTypes[5]
+	mi := &file_weft_v1_router_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -381,7 +531,7 @@ func (x *RouterStatus) String() string {
 func (*RouterStatus) ProtoMessage() {}
 
 func (x *RouterStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_router_proto_msgTypes[5]
+	mi := &file_weft_v1_router_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -394,7 +544,7 @@ func (x *RouterStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouterStatus.ProtoReflect.Descriptor instead.
 func (*RouterStatus) Descriptor() ([]byte, []int) {
-	return file_weft_v1_router_proto_rawDescGZIP(), []int{5}
+	return file_weft_v1_router_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *RouterStatus) GetMacAddress() string {
@@ -425,6 +575,20 @@ func (x *RouterStatus) GetExternalGateway() *ExternalGatewayStatus {
 	return nil
 }
 
+func (x *RouterStatus) GetHosts() []string {
+	if x != nil {
+		return x.Hosts
+	}
+	return nil
+}
+
+func (x *RouterStatus) GetRoutes() []*RouteStatus {
+	if x != nil {
+		return x.Routes
+	}
+	return nil
+}
+
 // ExternalGatewayStatus is what was allocated and computed for a router's gateway.
 type ExternalGatewayStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -444,7 +608,7 @@ type ExternalGatewayStatus struct {
 
 func (x *ExternalGatewayStatus) Reset() {
 	*x = ExternalGatewayStatus{}
-	mi := &file_weft_v1_router_proto_msgTypes[6]
+	mi := &file_weft_v1_router_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -456,7 +620,7 @@ func (x *ExternalGatewayStatus) String() string {
 func (*ExternalGatewayStatus) ProtoMessage() {}
 
 func (x *ExternalGatewayStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_router_proto_msgTypes[6]
+	mi := &file_weft_v1_router_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -469,7 +633,7 @@ func (x *ExternalGatewayStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExternalGatewayStatus.ProtoReflect.Descriptor instead.
 func (*ExternalGatewayStatus) Descriptor() ([]byte, []int) {
-	return file_weft_v1_router_proto_rawDescGZIP(), []int{6}
+	return file_weft_v1_router_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ExternalGatewayStatus) GetMacAddress() string {
@@ -507,6 +671,88 @@ func (x *ExternalGatewayStatus) GetUntranslated() uint64 {
 	return 0
 }
 
+// RouteStatus is a route as it is.
+type RouteStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The block that it leads to; of a policy route its priority and what it matches: "100: from 10.0.0.0/24 to any".
+	Destination string `protobuf:"bytes,1,opt,name=destination,proto3" json:"destination,omitempty"`
+	// "connected", "static" or "policy".
+	Origin string `protobuf:"bytes,2,opt,name=origin,proto3" json:"origin,omitempty"`
+	// What becomes of packets: "via 10.0.0.9", "on network/red/web", "drop", "reject", "allow".
+	Ways []string `protobuf:"bytes,3,rep,name=ways,proto3" json:"ways,omitempty"`
+	// Whether packets take it.
+	Realised bool `protobuf:"varint,4,opt,name=realised,proto3" json:"realised,omitempty"`
+	// Why it takes fewer of its ways than it was given, or none; empty: it takes all.
+	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RouteStatus) Reset() {
+	*x = RouteStatus{}
+	mi := &file_weft_v1_router_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RouteStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RouteStatus) ProtoMessage() {}
+
+func (x *RouteStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_weft_v1_router_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RouteStatus.ProtoReflect.Descriptor instead.
+func (*RouteStatus) Descriptor() ([]byte, []int) {
+	return file_weft_v1_router_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *RouteStatus) GetDestination() string {
+	if x != nil {
+		return x.Destination
+	}
+	return ""
+}
+
+func (x *RouteStatus) GetOrigin() string {
+	if x != nil {
+		return x.Origin
+	}
+	return ""
+}
+
+func (x *RouteStatus) GetWays() []string {
+	if x != nil {
+		return x.Ways
+	}
+	return nil
+}
+
+func (x *RouteStatus) GetRealised() bool {
+	if x != nil {
+		return x.Realised
+	}
+	return false
+}
+
+func (x *RouteStatus) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
 // RouterInterfaceStatus is an interface as it is.
 type RouterInterfaceStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -522,7 +768,7 @@ type RouterInterfaceStatus struct {
 
 func (x *RouterInterfaceStatus) Reset() {
 	*x = RouterInterfaceStatus{}
-	mi := &file_weft_v1_router_proto_msgTypes[7]
+	mi := &file_weft_v1_router_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -534,7 +780,7 @@ func (x *RouterInterfaceStatus) String() string {
 func (*RouterInterfaceStatus) ProtoMessage() {}
 
 func (x *RouterInterfaceStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_router_proto_msgTypes[7]
+	mi := &file_weft_v1_router_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -547,7 +793,7 @@ func (x *RouterInterfaceStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouterInterfaceStatus.ProtoReflect.Descriptor instead.
 func (*RouterInterfaceStatus) Descriptor() ([]byte, []int) {
-	return file_weft_v1_router_proto_rawDescGZIP(), []int{7}
+	return file_weft_v1_router_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RouterInterfaceStatus) GetSubnet() string {
@@ -575,7 +821,7 @@ var File_weft_v1_router_proto protoreflect.FileDescriptor
 
 const file_weft_v1_router_proto_rawDesc = "" +
 	"\n" +
-	"\x14weft/v1/router.proto\x12\aweft.v1\x1a\x15weft/v1/network.proto\"\xf1\x01\n" +
+	"\x14weft/v1/router.proto\x12\aweft.v1\x1a\x15weft/v1/network.proto\"\xac\x02\n" +
 	"\n" +
 	"RouterSpec\x128\n" +
 	"\n" +
@@ -583,7 +829,8 @@ const file_weft_v1_router_proto_rawDesc = "" +
 	"interfaces\x12&\n" +
 	"\x06routes\x18\x02 \x03(\v2\x0e.weft.v1.RouteR\x06routes\x12)\n" +
 	"\x0eadmin_state_up\x18\x03 \x01(\bH\x00R\fadminStateUp\x88\x01\x01\x12C\n" +
-	"\x10external_gateway\x18\x04 \x01(\v2\x18.weft.v1.ExternalGatewayR\x0fexternalGatewayB\x11\n" +
+	"\x10external_gateway\x18\x04 \x01(\v2\x18.weft.v1.ExternalGatewayR\x0fexternalGateway\x129\n" +
+	"\rpolicy_routes\x18\x05 \x03(\v2\x14.weft.v1.PolicyRouteR\fpolicyRoutesB\x11\n" +
 	"\x0f_admin_state_up\"\xc7\x01\n" +
 	"\x0fExternalGateway\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12-\n" +
@@ -599,10 +846,19 @@ const file_weft_v1_router_proto_rawDesc = "" +
 	"\x05Route\x12 \n" +
 	"\vdestination\x18\x01 \x01(\tR\vdestination\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12-\n" +
-	"\tnext_hops\x18\x03 \x03(\v2\x10.weft.v1.NextHopR\bnextHops\"1\n" +
+	"\tnext_hops\x18\x03 \x03(\v2\x10.weft.v1.NextHopR\bnextHops\"\x9c\x01\n" +
+	"\vPolicyRoute\x12\x1a\n" +
+	"\bpriority\x18\x01 \x01(\rR\bpriority\x12*\n" +
+	"\x05match\x18\x02 \x01(\v2\x14.weft.v1.PolicyMatchR\x05match\x12\x16\n" +
+	"\x06action\x18\x03 \x01(\tR\x06action\x12-\n" +
+	"\tnext_hops\x18\x04 \x03(\v2\x10.weft.v1.NextHopR\bnextHops\"c\n" +
+	"\vPolicyMatch\x12\x16\n" +
+	"\x06source\x18\x01 \x01(\tR\x06source\x12 \n" +
+	"\vdestination\x18\x02 \x01(\tR\vdestination\x12\x1a\n" +
+	"\bprotocol\x18\x03 \x01(\tR\bprotocol\"1\n" +
 	"\aNextHop\x12\x0e\n" +
 	"\x02ip\x18\x01 \x01(\tR\x02ip\x12\x16\n" +
-	"\x06weight\x18\x02 \x01(\rR\x06weight\"\xcc\x01\n" +
+	"\x06weight\x18\x02 \x01(\rR\x06weight\"\x90\x02\n" +
 	"\fRouterStatus\x12\x1f\n" +
 	"\vmac_address\x18\x01 \x01(\tR\n" +
 	"macAddress\x12\x10\n" +
@@ -610,14 +866,22 @@ const file_weft_v1_router_proto_rawDesc = "" +
 	"\n" +
 	"interfaces\x18\x03 \x03(\v2\x1e.weft.v1.RouterInterfaceStatusR\n" +
 	"interfaces\x12I\n" +
-	"\x10external_gateway\x18\x04 \x01(\v2\x1e.weft.v1.ExternalGatewayStatusR\x0fexternalGateway\"\xb3\x01\n" +
+	"\x10external_gateway\x18\x04 \x01(\v2\x1e.weft.v1.ExternalGatewayStatusR\x0fexternalGateway\x12\x14\n" +
+	"\x05hosts\x18\x05 \x03(\tR\x05hosts\x12,\n" +
+	"\x06routes\x18\x06 \x03(\v2\x14.weft.v1.RouteStatusR\x06routes\"\xb3\x01\n" +
 	"\x15ExternalGatewayStatus\x12\x1f\n" +
 	"\vmac_address\x18\x01 \x01(\tR\n" +
 	"macAddress\x12-\n" +
 	"\tfixed_ips\x18\x02 \x03(\v2\x10.weft.v1.FixedIPR\bfixedIps\x12\x12\n" +
 	"\x04zone\x18\x03 \x01(\rR\x04zone\x12\x12\n" +
 	"\x04host\x18\x04 \x01(\tR\x04host\x12\"\n" +
-	"\funtranslated\x18\x05 \x01(\x04R\funtranslated\"c\n" +
+	"\funtranslated\x18\x05 \x01(\x04R\funtranslated\"\x8f\x01\n" +
+	"\vRouteStatus\x12 \n" +
+	"\vdestination\x18\x01 \x01(\tR\vdestination\x12\x16\n" +
+	"\x06origin\x18\x02 \x01(\tR\x06origin\x12\x12\n" +
+	"\x04ways\x18\x03 \x03(\tR\x04ways\x12\x1a\n" +
+	"\brealised\x18\x04 \x01(\bR\brealised\x12\x16\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\"c\n" +
 	"\x15RouterInterfaceStatus\x12\x16\n" +
 	"\x06subnet\x18\x01 \x01(\tR\x06subnet\x12\x18\n" +
 	"\anetwork\x18\x02 \x01(\tR\anetwork\x12\x18\n" +
@@ -635,32 +899,39 @@ func file_weft_v1_router_proto_rawDescGZIP() []byte {
 	return file_weft_v1_router_proto_rawDescData
 }
 
-var file_weft_v1_router_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_weft_v1_router_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
 var file_weft_v1_router_proto_goTypes = []any{
 	(*RouterSpec)(nil),            // 0: weft.v1.RouterSpec
 	(*ExternalGateway)(nil),       // 1: weft.v1.ExternalGateway
 	(*RouterInterface)(nil),       // 2: weft.v1.RouterInterface
 	(*Route)(nil),                 // 3: weft.v1.Route
-	(*NextHop)(nil),               // 4: weft.v1.NextHop
-	(*RouterStatus)(nil),          // 5: weft.v1.RouterStatus
-	(*ExternalGatewayStatus)(nil), // 6: weft.v1.ExternalGatewayStatus
-	(*RouterInterfaceStatus)(nil), // 7: weft.v1.RouterInterfaceStatus
-	(*FixedIP)(nil),               // 8: weft.v1.FixedIP
+	(*PolicyRoute)(nil),           // 4: weft.v1.PolicyRoute
+	(*PolicyMatch)(nil),           // 5: weft.v1.PolicyMatch
+	(*NextHop)(nil),               // 6: weft.v1.NextHop
+	(*RouterStatus)(nil),          // 7: weft.v1.RouterStatus
+	(*ExternalGatewayStatus)(nil), // 8: weft.v1.ExternalGatewayStatus
+	(*RouteStatus)(nil),           // 9: weft.v1.RouteStatus
+	(*RouterInterfaceStatus)(nil), // 10: weft.v1.RouterInterfaceStatus
+	(*FixedIP)(nil),               // 11: weft.v1.FixedIP
 }
 var file_weft_v1_router_proto_depIdxs = []int32{
-	2, // 0: weft.v1.RouterSpec.interfaces:type_name -> weft.v1.RouterInterface
-	3, // 1: weft.v1.RouterSpec.routes:type_name -> weft.v1.Route
-	1, // 2: weft.v1.RouterSpec.external_gateway:type_name -> weft.v1.ExternalGateway
-	8, // 3: weft.v1.ExternalGateway.fixed_ips:type_name -> weft.v1.FixedIP
-	4, // 4: weft.v1.Route.next_hops:type_name -> weft.v1.NextHop
-	7, // 5: weft.v1.RouterStatus.interfaces:type_name -> weft.v1.RouterInterfaceStatus
-	6, // 6: weft.v1.RouterStatus.external_gateway:type_name -> weft.v1.ExternalGatewayStatus
-	8, // 7: weft.v1.ExternalGatewayStatus.fixed_ips:type_name -> weft.v1.FixedIP
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	2,  // 0: weft.v1.RouterSpec.interfaces:type_name -> weft.v1.RouterInterface
+	3,  // 1: weft.v1.RouterSpec.routes:type_name -> weft.v1.Route
+	1,  // 2: weft.v1.RouterSpec.external_gateway:type_name -> weft.v1.ExternalGateway
+	4,  // 3: weft.v1.RouterSpec.policy_routes:type_name -> weft.v1.PolicyRoute
+	11, // 4: weft.v1.ExternalGateway.fixed_ips:type_name -> weft.v1.FixedIP
+	6,  // 5: weft.v1.Route.next_hops:type_name -> weft.v1.NextHop
+	5,  // 6: weft.v1.PolicyRoute.match:type_name -> weft.v1.PolicyMatch
+	6,  // 7: weft.v1.PolicyRoute.next_hops:type_name -> weft.v1.NextHop
+	10, // 8: weft.v1.RouterStatus.interfaces:type_name -> weft.v1.RouterInterfaceStatus
+	8,  // 9: weft.v1.RouterStatus.external_gateway:type_name -> weft.v1.ExternalGatewayStatus
+	9,  // 10: weft.v1.RouterStatus.routes:type_name -> weft.v1.RouteStatus
+	11, // 11: weft.v1.ExternalGatewayStatus.fixed_ips:type_name -> weft.v1.FixedIP
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_weft_v1_router_proto_init() }
@@ -677,7 +948,7 @@ func file_weft_v1_router_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_weft_v1_router_proto_rawDesc), len(file_weft_v1_router_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   11,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
