@@ -8,12 +8,14 @@ import (
 	"github.com/weft-sdn/weft/apps/dhcp"
 	"github.com/weft-sdn/weft/apps/l2"
 	"github.com/weft-sdn/weft/apps/mcast"
+	"github.com/weft-sdn/weft/apps/mpls"
 	"github.com/weft-sdn/weft/apps/nat"
 	"github.com/weft-sdn/weft/apps/neighbour"
 	"github.com/weft-sdn/weft/apps/portsecurity"
 	"github.com/weft-sdn/weft/apps/provider"
 	"github.com/weft-sdn/weft/apps/route"
 	"github.com/weft-sdn/weft/apps/segment"
+	"github.com/weft-sdn/weft/apps/topology"
 	"github.com/weft-sdn/weft/apps/trunk"
 	"github.com/weft-sdn/weft/apps/tunnel"
 	"github.com/weft-sdn/weft/controller/compile"
@@ -39,6 +41,8 @@ func All(t *intent.Tables, cfg Config) []compile.App {
 		provider.New(t),           // 8
 		mcast.New(t),              // 9
 		trunk.New(t),              // 12
+		topology.New(t),           // 10
+		mpls.New(t),               // 11
 		dhcp.New(t),               // 13
 		route.New(t),              // 14
 		nat.New(t),                // 15

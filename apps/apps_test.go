@@ -182,6 +182,36 @@ func apply(t *intent.Tables, e edit) {
 		t.Neighbours.Delete(intent.ExternalKey{Network: neighbour(e).Network, IP: neighbour(e).IP})
 	case "route":
 		t.Routes.Put(route(e))
+	case "switch":
+		t.Switches.Put(intent.Switch{Name: coreName(e.Host), Up: e.Flag, Labels: e.Alt != 0, Online: e.Alt != 1})
+	case "no switch":
+		t.Switches.Delete(coreName(e.Host))
+	case "switch port":
+		p := corePort(e.Host, e.Port)
+		p.Up = e.Flag
+		t.SwitchPorts.Put(p)
+	case "no switch port":
+		t.SwitchPorts.Delete(corePort(e.Host, e.Port).End)
+	case "sighting":
+		s := intent.Sighting{From: corePort(e.Host, e.Port).End, To: edgeEnd(e)}
+		t.Sightings.Put(s)
+		if e.Flag {
+			t.Sightings.Put(intent.Sighting{From: s.To, To: s.From})
+		}
+	case "no sighting":
+		t.Sightings.Delete(intent.Sighting{From: corePort(e.Host, e.Port).End, To: edgeEnd(e)})
+	case "link":
+		t.Links.Put(coreLink(e))
+	case "no link":
+		t.Links.Delete(coreLink(e).Key)
+	case "edge":
+		t.Edges.Put(intent.Edge{Key: intent.EdgeKey{Physical: "physnet0", Host: hostName(e.Host)}, Number: uint32(e.Host*4 + e.Alt + 1)})
+	case "no edge":
+		t.Edges.Delete(intent.EdgeKey{Physical: "physnet0", Host: hostName(e.Host)})
+	case "path":
+		t.Paths.Put(corePath(e))
+	case "no path":
+		t.Paths.Delete(corePath(e).Key)
 	case "no route":
 		t.Routes.Delete(route(e).Key)
 	case "trunk":
@@ -202,6 +232,39 @@ func apply(t *intent.Tables, e edit) {
 			t.Interfaces.Delete(intent.InterfaceKey{Host: hostName(e.Host), Name: fmt.Sprintf("weft-%d-%d", i, e.Port)})
 		}
 	}
+}
+
+func coreName(i int) string { return fmt.Sprintf("p%d", i) }
+
+func corePort(host, port int) intent.SwitchPort {
+	return intent.SwitchPort{End: intent.End{Host: coreName(host), Port: fmt.Sprintf("eth%d", port)}, OFPort: uint32(port + 1), MAC: flow.MACAddr{2, 0, 0, 0, byte(host), byte(port)}, Up: true}
+}
+
+// edgeEnd is where a host is wired to the core, or a port of another switch.
+func edgeEnd(e edit) intent.End {
+	if e.Alt == 0 {
+		return corePort((e.Host+1)%3, e.Net).End
+	}
+	return intent.End{Host: hostName(e.Net % 3), Port: "physnet0"}
+}
+
+func coreLink(e edit) intent.Link {
+	from, to := corePort(e.Host, e.Port).End, edgeEnd(e)
+	key := intent.Key{Kind: intent.KindLink, Name: from.Host + from.Port + to.Host + to.Port}
+	return intent.Link{Key: key, Ends: intent.Sighting{From: from, To: to}.Ends(), Cost: uint32(10 + e.Alt), Up: e.Flag}
+}
+
+// corePath is a path between two hosts by one switch or two, with labels that no other path has.
+func corePath(e edit) intent.Path {
+	to := (e.Host + 1) % 3
+	p := intent.Path{Key: intent.PathKey{Demand: intent.Demand{Physical: "physnet0", From: hostName(e.Host), To: hostName(to)}, Label: uint32(16 + 64*e.Host + 4*e.Port)}, State: intent.PathState(e.Alt % 3)}
+	at := intent.End{Host: hostName(e.Host), Port: "physnet0"}
+	for i := range 1 + e.Net%2 {
+		p.Hops = append(p.Hops, intent.PathHop{Out: at, In: corePort(i, 0).End, Label: p.Key.Label + uint32(i)})
+		at = corePort(i, 1).End
+	}
+	p.Hops = append(p.Hops, intent.PathHop{Out: at, In: intent.End{Host: hostName(to), Port: "physnet0"}, Label: p.Key.Label + 3})
+	return p
 }
 
 // member is a port that listens to one of a few groups, or is a multicast router.
@@ -234,6 +297,9 @@ func segmentsOf(net, count int) []intent.Segment {
 		{Type: []string{"vlan", "flat", "qinq"}[net%3], Physical: "physnet0", ID: []uint32{100, 0, 200}[net%3], Inner: []uint32{0, 0, 7}[net%3]},
 		{Type: types[net%4], ID: uint32(6001 + net)},
 		{Type: "vlan", Physical: "physnet1", ID: uint32(300 + net)},
+	}
+	if net == 3 {
+		all[0] = intent.Segment{Type: "mpls", Physical: "physnet0", ID: 524288}
 	}
 	if count == 0 {
 		all, count = []intent.Segment{{Type: "local"}}, 1
@@ -384,6 +450,7 @@ func drawEdit(t *rapid.T) edit {
 	return edit{
 		Op: rapid.SampledFrom([]string{"segments", "segments", "mapping", "mapping", "no mapping", "network", "port", "host", "plug", "plug", "port", "host", "network", "no network", "no port", "no host", "unplug",
 			"router", "router", "no router", "interface", "interface", "no interface", "route", "no route", "next router", "next router", "no next router", "policy", "policy", "no policy", "mtu", "subnet", "no subnet", "member", "member", "no member", "trunk", "no trunk", "subport", "subport", "no subport", "subplug", "subplug", "no subplug",
+			"switch", "no switch", "switch port", "no switch port", "sighting", "no sighting", "link", "no link", "edge", "edge", "no edge", "path", "path", "path", "no path",
 			"gateway", "gateway", "no gateway", "floating", "floating", "no floating", "forwarding", "no forwarding", "rule", "rule", "no rule", "away", "back", "neighbour", "no neighbour"}).Draw(t, "op"),
 		Net:  rapid.IntRange(0, 3).Draw(t, "net"),
 		Port: rapid.IntRange(0, 4).Draw(t, "port"),
@@ -443,7 +510,7 @@ func TestOnlyWhatReadsTheChangeRuns(t *testing.T) {
 		want []string
 	}{
 		{"a new MAC address of one port", edit{Op: "port", Port: 0, Net: 0, Flag: true, Alt: 1}, []string{
-			"arp.answer(port/red/vm0)", "binding.bind(port/red/vm0)", "l2.attach(port/red/vm0)", "l2.forward(port/red/vm0)",
+			"arp.answer(port/red/vm0)", "binding.bind(port/red/vm0)", "l2.attach(port/red/vm0)", "l2.forward(port/red/vm0)", "mpls.origin(port/red/vm0)",
 			"portsecurity.protect(port/red/vm0)", "route.neighbour(port/red/vm0)",
 			"tunnel.loose(port/red/vm0)", "tunnel.origin(port/red/vm0)",
 		}},

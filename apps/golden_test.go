@@ -72,6 +72,21 @@ func TestGoldenDumps(t *testing.T) {
 	}
 	apply(tables, edit{Op: "forwarding", Port: 2})
 	apply(tables, edit{Op: "forwarding", Port: 3, Host: 1, Flag: true})
+	// A network by labels between h0 and h1, over one switch.
+	apply(tables, edit{Op: "network", Net: 4, Flag: true})
+	tables.Segments.Put(intent.Segment{Key: intent.SegmentKey{Network: netKey(4)}, Type: "mpls", Physical: "physnet0", ID: 524288})
+	apply(tables, edit{Op: "mapping", Host: 1})
+	for i := range 2 {
+		apply(tables, edit{Op: "port", Port: 6 + i, Net: 4, Flag: true})
+		apply(tables, edit{Op: "plug", Port: 6 + i, Host: i})
+		apply(tables, edit{Op: "edge", Host: i})
+		apply(tables, edit{Op: "switch port", Port: i, Flag: true})
+	}
+	apply(tables, edit{Op: "switch", Flag: true, Alt: 2})
+	apply(tables, edit{Op: "path", Alt: 1})
+	back := corePath(edit{Host: 1, Alt: 1})
+	back.Key.To, back.Hops[len(back.Hops)-1].In.Host = "h0", "h0"
+	tables.Paths.Put(back)
 	if result := probe.StepResult(); len(result.Problems) > 0 {
 		t.Fatal(result.Problems[0].Owner, result.Problems[0].Err)
 	}

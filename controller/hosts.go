@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"slices"
@@ -19,6 +20,7 @@ import (
 	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/intent"
 	"github.com/weft-sdn/weft/controller/reconcile"
+	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
 	"github.com/weft-sdn/weft/southbound/ovsdb"
 )
 
@@ -87,13 +89,17 @@ func datapathID(systemID string) uint64 {
 func dpidText(dpid uint64) string { return fmt.Sprintf("%016x", dpid) }
 
 // know lets switch connections of a host be recognised.
-func (h *hosts) know(systemID string) {
+func (h *hosts) know(systemID string, spec *weftv1.HostSpec) {
+	dpid := datapathID(systemID)
+	if s := spec.GetDatapathId(); s != "" {
+		dpid = bareDatapath(s)
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.byDPID[datapathID(systemID)] == systemID {
+	if h.byDPID[dpid] == systemID {
 		return
 	}
-	h.byDPID[datapathID(systemID)] = systemID
+	h.byDPID[dpid] = systemID
 	close(h.changed)
 	h.changed = make(chan struct{})
 }
@@ -101,7 +107,7 @@ func (h *hosts) know(systemID string) {
 // forget is called when a host was deleted.
 func (h *hosts) forget(systemID string) {
 	h.mu.Lock()
-	delete(h.byDPID, datapathID(systemID))
+	maps.DeleteFunc(h.byDPID, func(_ uint64, host string) bool { return host == systemID })
 	if l := h.links[systemID]; l != nil && l.end != nil {
 		l.end()
 	}
@@ -119,6 +125,10 @@ func (h *hosts) handle(ctx context.Context, s *ovsdb.Session) {
 		log.Warn("refused a host's database connection: the store says that nobody manages the host from here")
 		return
 	}
+	if h.world.hostSpec(id).GetDatapathId() != "" {
+		log.Warn("refused a host's database connection: the store says that the host is a bare switch without one")
+		return
+	}
 	if err := h.admit(s, end); err != nil {
 		log.WithError(err).Warn("refused a host's database connection")
 		return
@@ -128,7 +138,7 @@ func (h *hosts) handle(ctx context.Context, s *ovsdb.Session) {
 		log.WithError(err).Warn("could not add the host to the store; it will be tried again when it reconnects")
 		return
 	}
-	h.know(id)
+	h.know(id, nil)
 	log.Info("host's database connected")
 	h.follow(ctx, s)
 	log.Info("host's database disconnected")

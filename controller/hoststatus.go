@@ -107,6 +107,10 @@ func (c *core) overlayHost(name string, status *weftv1.Status) {
 		c.overlayUnmanaged(name, status)
 		return
 	}
+	if c.world.hostSpec(name).GetDatapathId() != "" {
+		c.overlayBare(name, status)
+		return
+	}
 	host := &weftv1.HostStatus{Ovsdb: weftv1.HostStatus_CONNECTION_OFFLINE, Openflow: weftv1.HostStatus_CONNECTION_OFFLINE}
 	status.Details = &weftv1.Status_Host{Host: host}
 	v := verdict{status: status, phase: weftv1.Status_PHASE_ACTIVE}

@@ -20,6 +20,7 @@ import (
 	"github.com/weft-sdn/weft/controller/reconcile"
 	"github.com/weft-sdn/weft/controller/store"
 	"github.com/weft-sdn/weft/northbound/api"
+	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
 	"github.com/weft-sdn/weft/southbound/openflow"
 	"github.com/weft-sdn/weft/southbound/ovsdb"
 )
@@ -117,9 +118,9 @@ func newCore(cfg Config, s store.Store, log *logrus.Entry) (*core, error) {
 		c.switches.forget(host)
 		c.world.packets.Forget(host)
 	}
-	c.world.configured = func(host, manager string) {
-		c.hosts.know(host)
-		c.dialers.set(host, manager)
+	c.world.configured = func(host string, spec *weftv1.HostSpec) {
+		c.hosts.know(host, spec)
+		c.dialers.set(host, spec.GetManager())
 	}
 	c.world.statusChanged = c.news.changed
 	c.registry.MustRegister(newCollector(c))

@@ -23,6 +23,8 @@ func (c *core) Overlay(res *weftv1.Resource) {
 	v := verdict{status: res.Status, phase: weftv1.Status_PHASE_ACTIVE}
 	v.notes(c.world.engine.Notes(key.String()))
 	switch key.Kind {
+	case intent.KindLink:
+		c.world.describeLink(intent.LinkRow(res), res.Status)
 	case intent.KindPort:
 		c.overlayPort(key, &v)
 	case intent.KindTrunk:

@@ -3,6 +3,7 @@ package controller
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -29,6 +30,13 @@ type switches struct {
 
 	mu   sync.Mutex
 	ends map[string]*running // by system-id
+	seen map[string]contact  // of bare switches
+}
+
+// contact is when a bare switch connected, or when it was lost, and where it is.
+type contact struct {
+	since time.Time
+	peer  string
 }
 
 // running is the reconciler of one host's switch.
@@ -38,7 +46,7 @@ type running struct {
 }
 
 func newSwitches(h *hosts, b *reconcile.Board, bundles prometheus.Observer, punted func(*punt.Packet), log *logrus.Entry) *switches {
-	return &switches{hosts: h, board: b, bundles: bundles, punted: punted, log: log, ends: map[string]*running{}}
+	return &switches{hosts: h, board: b, bundles: bundles, punted: punted, log: log, ends: map[string]*running{}, seen: map[string]contact{}}
 }
 
 // handle serves one switch connection until it ends.
@@ -46,7 +54,7 @@ func (s *switches) handle(ctx context.Context, c *openflow.Conn) error {
 	log := s.log.WithFields(logrus.Fields{"peer": c.Info().Remote, "datapath": dpidText(c.Datapath())})
 	name, ok := s.hosts.owner(ctx, c.Datapath())
 	if !ok {
-		return errStranger
+		return fmt.Errorf("datapath id %s at %s: %w", dpidText(c.Datapath()), c.Info().Remote, errStranger)
 	}
 	log = log.WithField("host", name)
 	ctx, end := context.WithCancel(ctx)
@@ -54,8 +62,12 @@ func (s *switches) handle(ctx context.Context, c *openflow.Conn) error {
 	r := s.replace(name, end)
 	defer s.leave(name, r)
 	log.Info("switch connected")
-	took := func(d time.Duration) { s.bundles.Observe(d.Seconds()) }
-	return (&reconcile.Reconciler{Board: s.board, Target: s.board.Target(name), Conn: c, Log: log, Bundled: took, Punted: s.punted}).Run(ctx)
+	run := &reconcile.Reconciler{Board: s.board, Target: s.board.Target(name), Conn: c, Log: log, Punted: s.punted}
+	run.Bundled = func(d time.Duration) { s.bundles.Observe(d.Seconds()) }
+	if s.hosts.world.hostSpec(name).GetDatapathId() != "" {
+		defer s.serveBare(name, c.Info().Remote, run)()
+	}
+	return run.Run(ctx)
 }
 
 // report is told why a connection ended, or never was.
@@ -64,7 +76,7 @@ func (s *switches) report(err error) {
 }
 
 // errStranger ends the connection of a switch that belongs to no known host.
-var errStranger = errors.New("no known host has a switch with this datapath id; a host is known when its OVSDB server has connected")
+var errStranger = errors.New("no known host has a switch with this datapath id; a host is known when its OVSDB server has connected, a bare switch by the datapathId of a Host")
 
 // replace makes a connection the host's, after the one before has ended: a switch that connects again has lost its old
 // connection, whether we have noticed or not.
@@ -88,6 +100,7 @@ func (s *switches) forget(name string) {
 	if r := s.ends[name]; r != nil {
 		r.end()
 	}
+	delete(s.seen, name)
 }
 
 func (s *switches) leave(name string, r *running) {

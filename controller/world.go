@@ -27,6 +27,9 @@ type world struct {
 	packets *punt.Dispatcher
 	outbox  *punt.Outbox
 	online  func(host string) bool
+	board   switchboard
+	keepers []compile.Keeper
+	settled <-chan struct{} // closed when some switch has come further, where a keeper waits for that
 
 	mu       sync.RWMutex
 	tables   *intent.Tables
@@ -38,9 +41,9 @@ type world struct {
 	compiled []func()            // to be called after the step at hand
 	waiting  []func()            // to be called after the first step that knows of a network
 
-	configured    func(host, manager string) // told of hosts that are in the store, and which manager to dial
-	deleted       func(host string)          // told of hosts that left the store
-	statusChanged func(subjects []string)    // told what may show another status
+	configured    func(host string, spec *weftv1.HostSpec) // told of hosts that are in the store
+	deleted       func(host string)                        // told of hosts that left the store
+	statusChanged func(subjects []string)                  // told what may show another status
 }
 
 // host is what is known of one host: configured, and observed.
@@ -50,6 +53,7 @@ type host struct {
 	plugged  map[intent.InterfaceKey]struct{}
 	mapped   map[string]string // its bridges by physical network, as in the rows
 	seen     time.Time         // when it was connected last, or could have been
+	online   bool              // a bare switch that is connected
 }
 
 // observedHost is what a host said of itself when last seen. It is remembered across restarts of the controller.
@@ -67,15 +71,20 @@ type switchboard interface {
 	compile.Sink
 	Send(host string, o punt.Out) bool
 	Online(host string) bool
+	InStep(host string) bool
+	Changed() <-chan struct{}
 }
 
 func newWorld(board switchboard, cfg apps.Config, m *memory, log *logrus.Entry) (*world, error) {
-	w := &world{log: log, inbox: newInbox(), memory: m, online: board.Online, tables: intent.NewTables(), hosts: map[string]*host{}, peers: map[string]struct{}{}}
+	w := &world{log: log, inbox: newInbox(), memory: m, board: board, online: board.Online, tables: intent.NewTables(), hosts: map[string]*host{}, peers: map[string]struct{}{}}
 	all := apps.All(w.tables, cfg)
 	handlers := map[uint8]punt.Handler{}
 	for _, a := range all {
 		if a.Handler != nil {
 			handlers[a.ID] = a.Handler
+		}
+		if a.Keeper != nil {
+			w.keepers = append(w.keepers, a.Keeper)
 		}
 	}
 	w.packets = punt.NewDispatcher(handlers, punt.Limits{})
@@ -89,6 +98,10 @@ func newWorld(board switchboard, cfg apps.Config, m *memory, log *logrus.Entry) 
 	remember(m, w.tables.Members)
 	remember(m, w.tables.Away)
 	remember(m, w.tables.Neighbours)
+	remember(m, w.tables.SwitchPorts)
+	remember(m, w.tables.Sightings)
+	remember(m, w.tables.Edges)
+	remember(m, w.tables.Paths)
 	engine, err := compile.New(compile.Config{
 		Apps: all, DB: w.tables.DB, Check: pipeline.NewChecker(), Sink: board, Nowhere: w.unmanaged,
 	})
@@ -109,6 +122,8 @@ func (w *world) run(ctx context.Context) {
 			return
 		case <-w.inbox.wake:
 			w.step(w.inbox.take())
+		case <-w.settled:
+			w.step(nil)
 		case <-w.packets.Wake():
 			w.step([]func(*world){func(w *world) { w.packets.Run(w.outbox) }})
 		case now := <-ticker.C:
@@ -123,11 +138,8 @@ func (w *world) step(posts []func(*world)) {
 	for _, change := range posts {
 		change(w)
 	}
-	result := w.engine.Step(w.revision)
-	for _, p := range result.Problems {
-		w.log.WithError(p.Err).WithField("unit", p.Owner).Errorf("a rule failed, and has no output\n%s", p.Stack)
-	}
-	w.statusChanged(result.Subjects)
+	w.compile()
+	w.keep()
 	for _, f := range w.compiled {
 		f()
 	}
@@ -137,6 +149,41 @@ func (w *world) step(posts []func(*world)) {
 			f()
 		}
 		w.waiting = nil
+	}
+}
+
+func (w *world) compile() {
+	result := w.engine.Step(w.revision)
+	for _, p := range result.Problems {
+		w.log.WithError(p.Err).WithField("unit", p.Owner).Errorf("a rule failed, and has no output\n%s", p.Stack)
+	}
+	w.statusChanged(result.Subjects)
+}
+
+// maxKeeps is how often in one step keepers are asked again because something was written. What is left then is for the next.
+const maxKeeps = 4
+
+// keep has the keepers decide on what has been compiled, and compiles what they decide. Before the intent has been read, nothing
+// is decided: what seems to be wanted by nobody may be.
+func (w *world) keep() {
+	w.settled = nil
+	if w.revision == 0 {
+		return
+	}
+	changed := w.board.Changed() // before the keepers look
+	for range maxKeeps {
+		wrote := false
+		for _, k := range w.keepers {
+			did, waits := k.Keep(time.Now(), w.board.InStep)
+			wrote = wrote || did
+			if waits {
+				w.settled = changed
+			}
+		}
+		if !wrote {
+			return
+		}
+		w.compile()
 	}
 }
 
@@ -172,6 +219,9 @@ func (w *world) replace(resources []*weftv1.Resource, unread []intent.Key, revis
 	}
 	for n := range w.tables.NATRules.Scan() {
 		w.dropUnless(seen, n.Key)
+	}
+	for l := range w.tables.Links.Scan() {
+		w.dropUnless(seen, l.Key)
 	}
 	for name, h := range w.hosts {
 		if h.spec != nil {
@@ -237,7 +287,9 @@ func (w *world) put(res *weftv1.Resource) {
 		}
 		w.host(key.Name).spec = spec
 		w.hostFact(key.Name)
-		w.configured(key.Name, spec.GetManager())
+		w.configured(key.Name, spec)
+	case intent.KindLink:
+		w.tables.Links.Put(intent.LinkRow(res))
 	}
 	if err != nil {
 		w.log.WithError(err).Error("left out a stored resource")
@@ -273,7 +325,10 @@ func (w *world) drop(key intent.Key) {
 		w.tables.PortForwardings.Delete(key)
 	case intent.KindNATRule:
 		w.tables.NATRules.Delete(key)
+	case intent.KindLink:
+		w.tables.Links.Delete(key)
 	case intent.KindHost:
+		w.dropSwitch(key.Name)
 		for k := range w.host(key.Name).plugged {
 			w.unplug(k)
 		}
@@ -300,6 +355,10 @@ func (w *world) host(name string) *host {
 func (w *world) hostFact(name string) {
 	h := w.host(name)
 	if h.spec == nil {
+		return
+	}
+	if h.spec.GetDatapathId() != "" {
+		w.switchFact(name, h)
 		return
 	}
 	fact := intent.HostFact{

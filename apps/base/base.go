@@ -16,6 +16,7 @@ func New(t *intent.Tables) compile.App {
 		compile.ForEach("miss", t.Hosts, miss),
 		compile.ForEach("deliver", t.Hosts, deliver),
 		compile.ForEach("dropped", t.Hosts, dropped),
+		compile.ForEach("switch", t.Switches, switched),
 	}}
 }
 
@@ -40,11 +41,21 @@ func deliver(_ *table.Reader, h intent.Host, out *compile.Out) {
 
 // dropped counts what is dropped, by reason.
 func dropped(_ *table.Reader, h intent.Host, out *compile.Out) {
-	if !h.Up {
-		return
+	if h.Up {
+		count(h.Name, out)
 	}
+}
+
+// switched counts what a bare switch drops that switches labels.
+func switched(_ *table.Reader, s intent.Switch, out *compile.Out) {
+	if s.Labels {
+		count(s.Name, out)
+	}
+}
+
+func count(host string, out *compile.Out) {
 	for _, d := range pipeline.DropReasons {
-		out.Counted(compile.Counter{Kind: compile.Drops, Subject: d.Name}, h.Name, pipeline.Dropped, 100,
+		out.Counted(compile.Counter{Kind: compile.Drops, Subject: d.Name}, host, pipeline.Dropped, 100,
 			flow.Match{pipeline.Reason.Is(uint64(d.Reason))}, nil)
 	}
 }

@@ -30,7 +30,8 @@ type Carrier interface {
 	Family() Family
 	// Leave returns the actions that send a frame of a segment to a remote: a host, or for Wires the wire.
 	Leave(s Segment, to Remote) flow.Actions
-	// Arrive returns what matches the frames of a segment in table Classify, and what undoes the encapsulation.
+	// Arrive returns what matches the frames of a segment in table Classify (of Paths, in table ClassifyLabel), and what undoes
+	// the encapsulation.
 	Arrive(s Segment) (flow.Match, flow.Actions)
 }
 
@@ -52,19 +53,11 @@ type Segment struct {
 // Remote is what a carrier needs to know of where a frame goes. Wires need nothing.
 type Remote struct {
 	IP   netip.Addr // Tunnels: the host's tunnel address; zero: one that is set already
-	Path Path       // Paths: how to get there
-}
-
-// Path is the beginning of a label-switched path.
-type Path struct {
-	Label  uint32       // outer (transport) label; 3 (implicit null, RFC 3032): none, the next hop is the last
-	OFPort uint32       // patch port to leave by
-	Src    flow.MACAddr // of the frame on the first link
-	Dst    flow.MACAddr
+	Edge uint32     // Paths: the host's number; 0: one that is set already
 }
 
 // All lists every way of carrying.
-var All = []Carrier{Local, Flat, VLAN, QinQ, VXLAN, Geneve, GRE, NVGRE}
+var All = []Carrier{Local, Flat, VLAN, QinQ, VXLAN, Geneve, GRE, NVGRE, MPLS}
 
 // Of finds what carries segments of a type.
 func Of(segmentType string) (Carrier, error) {

@@ -168,6 +168,12 @@ func (a app) leave(r *table.Reader, n intent.Network, s intent.Segment, from, to
 			return nil, false
 		}
 		return by.Leave(carry.Segment{ID: s.ID, Transparent: n.Transparent}, carry.Remote{IP: h.TunnelIP}), true
+	case carry.Paths:
+		e, ok := a.Edges.Get(r, intent.EdgeKey{Physical: s.Physical, Host: to})
+		if !ok {
+			return nil, false
+		}
+		return by.Leave(carry.Segment{ID: s.ID, Transparent: n.Transparent}, carry.Remote{Edge: e.Number}), true
 	}
 	return nil, false
 }

@@ -14,6 +14,12 @@ const (
 	ForeignMAC DropReason = 3 // 2 was of unknown tunnel addresses alone
 	// UnknownVLAN is of frames that the endpoint of a trunk tagged with the VLAN id of no subport.
 	UnknownVLAN DropReason = 4
+	// UnknownLabel is of frames with labels that no path or no network explains.
+	UnknownLabel DropReason = 5
+	// ExpiredLabel is of frames that went by more label-switching routers than their time to live lets them.
+	ExpiredLabel DropReason = 6
+	// NoPath is of frames for a host to which there is no label-switched path.
+	NoPath DropReason = 7
 )
 
 // DropReasons lists the reasons with their names in metrics and status.
@@ -24,6 +30,9 @@ var DropReasons = []struct {
 	{UnknownTunnelID, "unknown-tunnel-id"},
 	{ForeignMAC, "foreign-source-mac"},
 	{UnknownVLAN, "unknown-vlan"},
+	{UnknownLabel, "unknown-label"},
+	{ExpiredLabel, "expired-label"},
+	{NoPath, "no-label-switched-path"},
 }
 
 // Drop drops a frame and counts it. It costs a step of the lookup, and nothing for the frames that follow: what the

@@ -28,6 +28,12 @@ func LearnTunnel(net uint32, via uint64, src, dst flow.FieldID) flow.Action {
 	return learn(net, via, flow.LearnTerm{Kind: flow.LearnLoad, Src: flow.Whole(src), Dst: flow.Whole(dst)})
 }
 
+// LearnPath remembers that the frame's source address is to be reached by the segment of label-switched paths, at the host that
+// sent it.
+func LearnPath(net uint32, via uint64) flow.Action {
+	return learn(net, via, flow.LearnTerm{Kind: flow.LearnLoad, Src: Edge, Dst: Edge})
+}
+
 // learn makes flows of table Learned. What they match is the network and the destination; the cookie is the network's, as
 // Open vSwitch counts learned flows by cookie.
 //

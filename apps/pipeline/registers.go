@@ -37,9 +37,18 @@ var (
 	Outside = flow.Sub{ID: flow.Reg13, Off: 0, Len: 1}
 	// Turned is 1 for a packet that table turn had begin anew.
 	Turned = flow.Sub{ID: flow.Reg13, Off: 1, Len: 1}
+	// Inner is the inner label of a frame that is about to go by a label-switched path. It has the register of NextHop4: the
+	// next hop has been found when the way of a frame is.
+	Inner = flow.Sub{ID: flow.Reg6, Off: 0, Len: 20}
+	// Edge is the host at the other end of a label-switched path: of the one that the frame came by in ClassifyLabel and
+	// LabelOrigin, of the one that it goes by in Paths. It has the register of Slot, which is used between those.
+	Edge = flow.Sub{ID: flow.Reg7, Off: 0, Len: 32}
 	// Slot is the hash of a flow over the next hops of a route.
 	Slot = flow.Sub{ID: flow.Reg7, Off: 0, Len: 32}
 )
+
+// Shared are pairs of registers that have the same bits: what the first one says has been acted on before the second one is set.
+var Shared = [][2]string{{"nexthop4", "inner"}, {"slot", "edge"}}
 
 // ViaSegment is Via for frames of a segment.
 func ViaSegment(index int) uint64 { return uint64(1 + index) }
@@ -63,6 +72,8 @@ var Registers = []Register{
 	{"slot", Slot, "hash of the flow over the next hops of its route"},
 	{"outside", Outside, "1: the packet came to its router from an external network"},
 	{"turned", Turned, "1: the packet has begun anew, being for an external address on its own host"},
+	{"inner", Inner, "inner label of a frame that goes by a label-switched path"},
+	{"edge", Edge, "number of the host at the other end of a label-switched path"},
 	{"outertag", OuterTag, "outer VLAN id of a frame that had two"},
 	{"reason", Reason, "why the frame is dropped"},
 	{"asked", Asked, "1: only ports that asked for its group get the frame"},

@@ -13,6 +13,9 @@ const (
 	ClassifyInner   = 1
 	TunnelOrigin    = 2
 	WireOrigin      = 4
+	ClassifyLabel   = 6
+	LabelOrigin     = 7
+	SwitchLabels    = 8
 	PortSecurity    = 10
 	PortSecurityIP  = 11
 	PortSecurityND  = 12
@@ -38,6 +41,7 @@ const (
 	Unknown         = 43
 	Flood           = 44
 	FloodLocal      = 46
+	Paths           = 48
 	Deliver         = 60
 	Dropped         = 62
 )
@@ -71,10 +75,10 @@ var Tables = []Table{
 	{
 		ID: Classify, Name: "classify",
 		Doc:   "Tells from the port, and from a tunnel's id and sender, to which network a frame belongs. Frames of a trunk are taken through the patch port of the subport that has their tag. What comes in by a port that no binding explains is dropped.",
-		Match: fields(flow.InPort, flow.VLANVID, tunFields),
-		Set:   fields(flow.Reg0, flow.Reg2, flow.Reg12, flow.VLANVID),
-		Next:  []uint8{ClassifyInner, TunnelOrigin, WireOrigin, PortSecurity, Resolve, L2, Dropped},
-		Apps:  []string{"l2", "trunk", "tunnel"},
+		Match: fields(flow.InPort, flow.VLANVID, flow.EthDst, flow.MPLSLabel, flow.MPLSBOS, tunFields),
+		Set:   fields(flow.Reg0, flow.Reg2, flow.Reg7, flow.Reg12, flow.VLANVID),
+		Next:  []uint8{ClassifyInner, TunnelOrigin, WireOrigin, ClassifyLabel, SwitchLabels, PortSecurity, Resolve, L2, Dropped},
+		Apps:  []string{"l2", "mpls", "topology", "trunk", "tunnel"},
 	},
 	{
 		ID: ClassifyInner, Name: "classify_inner",
@@ -99,6 +103,30 @@ var Tables = []Table{
 		Set:   fields(flow.Reg2),
 		Next:  []uint8{Arrived, Dropped},
 		Apps:  []string{"l2"},
+	},
+	{
+		ID: ClassifyLabel, Name: "classify_label",
+		Doc:   "Tells from the inner label to which network a frame belongs that came by a label-switched path, and takes the labels off.",
+		Match: fields(flow.InPort, flow.MPLSLabel, flow.MPLSBOS),
+		Set:   fields(flow.Reg0, flow.Reg2),
+		Next:  []uint8{LabelOrigin, Dropped},
+		Apps:  []string{"mpls"},
+	},
+	{
+		ID: LabelOrigin, Name: "label_origin",
+		Doc:   "Lets frames in from the paths of the hosts that may send them, as tunnel_origin does for tunnels.",
+		Match: fields(flow.Reg0, flow.Reg2, flow.Reg7, flow.EthSrc),
+		Set:   fields(flow.Reg2),
+		Next:  []uint8{L2, Dropped},
+		Apps:  []string{"mpls"},
+	},
+	{
+		ID: SwitchLabels, Name: "switch_labels",
+		Doc:   "Of bare switches that switch labels: gives a frame the label of the next link of its path, and sends it there.",
+		Match: fields(flow.InPort, flow.MPLSLabel, flow.MPLSBOS, flow.MPLSTTL),
+		Set:   fields(flow.Reg2, flow.MPLSLabel, flow.EthSrc, flow.EthDst),
+		Next:  []uint8{Dropped},
+		Apps:  []string{"mpls"},
 	},
 	{
 		ID: PortSecurity, Name: "port_security",
@@ -263,8 +291,8 @@ var Tables = []Table{
 		ID: L2, Name: "l2",
 		Doc:   "Decides where a frame goes: known unicast to the one port that has the address, broadcast and multicast to flood. Unknown unicast is dropped, unless the network has physical segments or ports without port security.",
 		Match: fields(flow.Reg0, flow.Reg2, flow.EthDst),
-		Set:   fields(flow.Reg1, flow.Reg12, flow.TunID, flow.TunDst, flow.TunIPv6Dst, flow.VLANVID),
-		Next:  []uint8{Members, Learned, Unknown, Flood, Deliver},
+		Set:   fields(flow.Reg1, flow.Reg6, flow.Reg7, flow.Reg12, flow.TunID, flow.TunDst, flow.TunIPv6Dst, flow.VLANVID),
+		Next:  []uint8{Members, Learned, Unknown, Flood, Paths, Deliver},
 		Apps:  []string{"l2", "mcast"},
 	},
 	{
@@ -280,23 +308,23 @@ var Tables = []Table{
 		ID: Learned, Name: "learned",
 		Doc:   "Knows the way to addresses that are no port's. Its flows are the switch's own: wire_origin and tunnel_origin learn them, and they age.",
 		Match: fields(flow.Reg0, flow.EthDst),
-		Set:   fields(flow.Reg12, flow.TunDst, flow.TunIPv6Dst),
+		Set:   fields(flow.Reg7, flow.Reg12, flow.TunDst, flow.TunIPv6Dst),
 		Apps:  []string{"l2"},
 	},
 	{
 		ID: Unknown, Name: "unknown",
 		Doc:   "Sends unicast to addresses that are no port's: where learned says, or else to every place that may have them.",
 		Match: fields(flow.Reg0, flow.Reg2, flow.Reg12),
-		Set:   fields(flow.TunID, flow.TunDst, flow.TunIPv6Dst, flow.VLANVID),
-		Next:  []uint8{Flood},
+		Set:   fields(flow.Reg6, flow.Reg7, flow.TunID, flow.TunDst, flow.TunIPv6Dst, flow.VLANVID),
+		Next:  []uint8{Flood, Paths},
 		Apps:  []string{"l2"},
 	},
 	{
 		ID: Flood, Name: "flood",
 		Doc:   "Copies a frame once to each remote host that has the network, and to the network's local ports by shards.",
 		Match: fields(flow.Reg0, flow.Reg2),
-		Set:   fields(flow.Reg3, flow.TunID, flow.TunDst, flow.TunIPv6Dst, flow.VLANVID),
-		Next:  []uint8{FloodLocal},
+		Set:   fields(flow.Reg3, flow.Reg6, flow.Reg7, flow.TunID, flow.TunDst, flow.TunIPv6Dst, flow.VLANVID),
+		Next:  []uint8{FloodLocal, Paths},
 		Apps:  []string{"l2"},
 	},
 	{
@@ -306,6 +334,14 @@ var Tables = []Table{
 		Set:   fields(flow.Reg1),
 		Next:  []uint8{Deliver},
 		Apps:  []string{"l2", "mcast"},
+	},
+	{
+		ID: Paths, Name: "paths",
+		Doc:   "Puts a frame on the label-switched path to the host in edge, behind the label in inner.",
+		Match: fields(flow.Reg7),
+		Set:   fields(flow.Reg2, flow.MPLSLabel, flow.MPLSTTL, flow.EthSrc, flow.EthDst),
+		Next:  []uint8{Dropped},
+		Apps:  []string{"mpls"},
 	},
 	{
 		ID: Deliver, Name: "deliver",

@@ -3,6 +3,7 @@ package compile
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/weft-sdn/weft/controller/punt"
 	"github.com/weft-sdn/weft/controller/table"
@@ -16,6 +17,17 @@ type App struct {
 	Rules []Rule
 	// Handler answers the packets that the app's flows hand to the controller; nil: there are none.
 	Handler punt.Handler
+	// Keeper keeps rows of the app's own; nil: there are none.
+	Keeper Keeper
+}
+
+// Keeper is the part of an app that decides what is not to be decided again whenever rows change: numbers that are given out,
+// and what has to happen in an order that spans switches. Its decisions are rows, from which rules make flows.
+type Keeper interface {
+	// Keep is called on the goroutine that owns the rows, after each Step and about once a second. It may read rows, and write
+	// rows of tables that are the app's own. inStep tells whether a host's switch has everything that was asked of it. Keep
+	// returns whether it has written anything, and whether it wants to be called again when some switch is in step.
+	Keep(now time.Time, inStep func(host string) bool) (wrote, waits bool)
 }
 
 // Rule is a function over the rows of a table, made by [ForEach].

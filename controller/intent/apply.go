@@ -94,7 +94,7 @@ func (t *txn) apply(drafts []*draft) []*draft {
 		kind  Kind
 		apply func([]*draft)
 	}{
-		{KindProject, t.applyProjects}, {KindSegmentRange, t.applyRanges}, {KindHost, t.applyHosts},
+		{KindProject, t.applyProjects}, {KindSegmentRange, t.applyRanges}, {KindHost, t.applyHosts}, {KindLink, t.applyLinks},
 		{KindNetwork, t.applyNetworks}, {KindSubnet, t.applySubnets}, {KindRouter, t.applyRouters}, {KindPort, t.applyPorts},
 		{KindTrunk, t.applyTrunks},
 		{KindFloatingIP, t.applyFloats}, {KindPortForwarding, t.applyForwards}, {KindNATRule, t.applyRules},

@@ -66,7 +66,12 @@ func (t *txn) applyHosts(drafts []*draft) {
 		}
 	}
 	for _, d := range drafts {
-		if t.keepManaged(d); d.bad {
+		t.keepManaged(d)
+		if t.keepDatapath(d); d.bad {
+			continue
+		}
+		if other, taken := t.switches[d.datapath]; taken {
+			t.refuse(d, "spec.datapathId", ReasonConflict, "%s is that of %s", d.given.GetHostSpec().GetDatapathId(), other)
 			continue
 		}
 		if other, taken := t.tunnels[d.tunnel]; taken && d.tunnel != (netip.Addr{}) {

@@ -81,7 +81,7 @@ func (t *txn) doomed(keys []Key, cascade bool) ([]Key, error) {
 
 // rank orders kinds for deletion: what refers to others comes before them.
 func (k Kind) rank() int {
-	return slices.Index([]Kind{KindNATRule, KindPortForwarding, KindFloatingIP, KindTrunk, KindRouter, KindPort, KindSubnet, KindNetwork, KindHost, KindSegmentRange, KindProject}, k)
+	return slices.Index([]Kind{KindLink, KindNATRule, KindPortForwarding, KindFloatingIP, KindTrunk, KindRouter, KindPort, KindSubnet, KindNetwork, KindHost, KindSegmentRange, KindProject}, k)
 }
 
 // use tells what depends on a resource and is not doomed itself.
@@ -134,6 +134,9 @@ func (s *state) eachReferrer(key Key, f func(Key)) {
 	case KindHost:
 		for port := range s.behind[key] {
 			f(port)
+		}
+		for link := range s.linked[key] {
+			f(link)
 		}
 	case KindPort:
 		if trunk, in := s.trunked[key]; in {

@@ -27,6 +27,7 @@ type draft struct {
 	mac      flow.MACAddr
 	ips      []wantedIP
 	tunnel   netip.Addr
+	datapath uint64 // of a bare switch
 
 	interfaces []wantedInterface // of a router
 	trunk      trunkFacts
@@ -198,6 +199,8 @@ func specOf(res *weftv1.Resource) proto.Message {
 		return s.PortForwardingSpec
 	case *weftv1.Resource_NatRuleSpec:
 		return s.NatRuleSpec
+	case *weftv1.Resource_LinkSpec:
+		return s.LinkSpec
 	}
 	return res.GetProjectSpec()
 }

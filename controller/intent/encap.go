@@ -16,6 +16,7 @@ type encapsulation struct {
 	//	geneve  IPv4 20 + UDP 8 + Geneve 8 + Ethernet 14, and 8 kept free for one option       RFC 8926
 	//	gre     IPv4 20 + GRE 4 + key 4 + Ethernet 14                                          RFC 2890
 	//	nvgre   the same, of whose key 24 bits are the id                                      RFC 7637
+	//	mpls    two labels of 4 + Ethernet 14                                                  RFC 3032, RFC 4448
 	//	vlan    none: Ethernet has room for one tag                                            IEEE 802.3, clause 3.2.7
 	//	qinq    two tags of 4, for which not every switch has room                             IEEE 802.1Q
 	overhead int
@@ -37,6 +38,7 @@ func encapsulations() []encapsulation {
 		{typ: "geneve", overhead: 58, tunnel: true, ids: upTo(24), builtin: many},
 		{typ: "gre", overhead: 42, tunnel: true, ids: alloc.Range[alloc.ID]{First: 1, Last: 1<<32 - 1}, builtin: many},
 		{typ: "nvgre", overhead: 42, tunnel: true, ids: upTo(24), builtin: many},
+		{typ: "mpls", overhead: 22, physical: true, ids: alloc.Range[alloc.ID]{First: 16, Last: 1<<20 - 1}, builtin: alloc.Range[alloc.ID]{First: 1 << 19, Last: 1<<20 - 1}},
 		{typ: "vlan", physical: true, ids: vlans, builtin: vlans},
 		{typ: "flat", physical: true},
 		{typ: "qinq", overhead: 8, physical: true, ids: vlans, builtin: vlans},

@@ -61,7 +61,10 @@ type rangeFacts struct {
 }
 
 // hostFacts is what must stay unique of a host.
-type hostFacts struct{ tunnel netip.Addr }
+type hostFacts struct {
+	tunnel   netip.Addr // zero: not given
+	datapath uint64     // of a bare switch; 0: none
+}
 
 // newRecord makes the record of a stored resource. It fails for a resource that this version would not have stored.
 func newRecord(key Key, res *weftv1.Resource, rev int64) (*record, error) {
@@ -103,12 +106,25 @@ func factsOf(key Key, res *weftv1.Resource) (any, error) {
 		s := res.GetSegmentRangeSpec()
 		return &rangeFacts{space{s.GetNetworkType(), s.GetPhysicalNetwork()}, alloc.Range[alloc.ID]{First: alloc.ID(s.GetMinimum()), Last: alloc.ID(s.GetMaximum())}}, nil
 	case KindHost:
-		if s := res.GetHostSpec().GetTunnelIp(); s != "" {
-			ip, err := parseIP(s)
-			return &hostFacts{ip}, err
-		}
+		return hostFactsOf(res.GetHostSpec())
+	case KindLink:
+		return linkFactsOf(res.GetLinkSpec()), nil
 	}
 	return nil, nil
+}
+
+func hostFactsOf(spec *weftv1.HostSpec) (any, error) {
+	f := &hostFacts{}
+	var err error
+	switch {
+	case spec.GetTunnelIp() != "":
+		f.tunnel, err = parseIP(spec.GetTunnelIp())
+	case spec.GetDatapathId() != "":
+		f.datapath, err = parseDatapath(spec.GetDatapathId())
+	default:
+		return nil, nil
+	}
+	return f, err
 }
 
 func subnetFactsOf(key Key, res *weftv1.Resource) (*subnetFacts, error) {

@@ -27,11 +27,12 @@ const (
 
 	KindPortForwarding Kind = "PortForwarding"
 	KindNATRule        Kind = "NATRule"
+	KindLink           Kind = "Link"
 )
 
 // Kinds returns all kinds, in the order of List.
 func Kinds() []Kind {
-	return []Kind{KindFloatingIP, KindHost, KindNATRule, KindNetwork, KindPort, KindPortForwarding, KindProject, KindRouter, KindSegmentRange, KindSubnet, KindTrunk}
+	return []Kind{KindFloatingIP, KindHost, KindLink, KindNATRule, KindNetwork, KindPort, KindPortForwarding, KindProject, KindRouter, KindSegmentRange, KindSubnet, KindTrunk}
 }
 
 // Owned tells whether resources of the kind belong to a project.
@@ -68,6 +69,8 @@ func (k Kind) lower() string {
 		return "portforwarding"
 	case KindNATRule:
 		return "natrule"
+	case KindLink:
+		return "link"
 	}
 	return strings.ToLower(string(k))
 }
@@ -158,6 +161,8 @@ func specKind(res *weftv1.Resource) Kind {
 		return KindPortForwarding
 	case *weftv1.Resource_NatRuleSpec:
 		return KindNATRule
+	case *weftv1.Resource_LinkSpec:
+		return KindLink
 	}
 	return ""
 }

@@ -39,6 +39,8 @@ func (t *txn) parseSpec(d *draft) {
 		t.parseRule(d, d.given.GetNatRuleSpec())
 	case KindSegmentRange:
 		t.parseRange(d, d.given.GetSegmentRangeSpec())
+	case KindLink:
+		t.parseLink(d, d.given.GetLinkSpec())
 	}
 }
 
@@ -281,6 +283,7 @@ func (t *txn) parsePairs(d *draft, given []*weftv1.AddressPair) {
 
 func (t *txn) parseHost(d *draft, spec *weftv1.HostSpec) {
 	t.parseUnmanaged(d, spec)
+	t.parseSwitch(d, spec)
 	if s := spec.GetTunnelIp(); s != "" {
 		ip, err := parseIP(s)
 		if err == nil && (ip.IsUnspecified() || ip.IsMulticast() || ip.IsLoopback()) {

@@ -119,7 +119,12 @@ func anyResource(t *rapid.T) string {
 		}
 		spec = `port:"` + pick("a", "b", "c") + `" ` + inside("1") + inside("2")
 	case KindHost:
-		spec = pick("", `tunnel_ip:"10.9.0.1" `, `tunnel_ip:"10.9.0.2" `, `tunnel_ip:"10.9.0.3" unmanaged:true `)
+		spec = pick("", `tunnel_ip:"10.9.0.1" `, `tunnel_ip:"10.9.0.2" `, `tunnel_ip:"10.9.0.3" unmanaged:true `, `datapath_id:"0000000000000001" label_switching:true `, `datapath_id:"0000000000000002" `)
+	case KindLink:
+		end := func() string {
+			return pick(`host:"a" `, `host:"b" `, `host:"c" `) + pick(`port:"eth1" `, `port:"core" `)
+		}
+		spec = "a:{" + end() + "} b:{" + end() + "} " + pick("", "cost:20 ", "admin_state_up:false ")
 	case KindSegmentRange:
 		spec = pick(`network_type:"geneve" `, `network_type:"vxlan" `, `network_type:"vlan" physical_network:"p" `, `network_type:"qinq" physical_network:"p" `) + pick("minimum:1 ", "minimum:3 ") + pick("maximum:2", "maximum:3", "maximum:4")
 	}
@@ -213,6 +218,14 @@ func mustBeSound(t *rapid.T, c *Catalog) {
 		case KindHost:
 			if ip := r.GetHostSpec().GetTunnelIp(); ip != "" {
 				own(r, "tunnel address %s", ip)
+			}
+			if id := r.GetHostSpec().GetDatapathId(); id != "" {
+				own(r, "datapath id %s", id)
+			}
+		case KindLink:
+			own(r, "ends %v", linkFactsOf(r.GetLinkSpec()).ends)
+			for _, end := range []*weftv1.LinkEnd{r.GetLinkSpec().GetA(), r.GetLinkSpec().GetB()} {
+				refers(r, Key{Kind: KindHost, Name: end.GetHost()})
 			}
 		}
 	}

@@ -38,7 +38,7 @@ func (k SegmentKey) String() string { return fmt.Sprintf("%s, segment %d", k.Net
 type Segment struct {
 	Key      SegmentKey
 	Type     string // "vxlan", "vlan" …
-	Physical string // physical network of flat, vlan and qinq
+	Physical string // physical network of flat, vlan, qinq and mpls
 	ID       uint32 // on the wire: VNI, key, VSID, VLAN id, label; 0 for flat and local
 	Inner    uint32 // qinq: the inner VLAN id; 0: none
 }

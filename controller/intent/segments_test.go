@@ -24,6 +24,7 @@ network/red/w1 type:"vlan" physical_network:"p2"
 network/red/q type:"qinq" physical_network:"p1"
 network/red/q5 type:"qinq" physical_network:"p1" inner_vlan_id:5
 network/red/q6 type:"qinq" physical_network:"p1" segmentation_id:2 inner_vlan_id:6
+network/red/mpls type:"mpls" physical_network:"p1"
 network/red/here type:"local"
 network/red/there type:"local"
 network/red/mixed segments:{type:"vlan" physical_network:"p2"} segments:{type:"geneve"} segments:{type:"local"}
@@ -36,6 +37,7 @@ network/red/mixed segments:{type:"vlan" physical_network:"p2"} segments:{type:"g
 		"w1":    `segmentation_id:1 mtu:1500 type:"vlan" physical_network:"p2" segments:{type:"vlan" physical_network:"p2" segmentation_id:1}`,
 		"q":     `segmentation_id:1 mtu:1492 type:"qinq" physical_network:"p1" segments:{type:"qinq" physical_network:"p1" segmentation_id:1}`,
 		"q5":    `segmentation_id:2 mtu:1492 type:"qinq" physical_network:"p1" segments:{type:"qinq" physical_network:"p1" segmentation_id:2 inner_vlan_id:5}`,
+		"mpls":  `segmentation_id:524288 mtu:1478 type:"mpls" physical_network:"p1" segments:{type:"mpls" physical_network:"p1" segmentation_id:524288}`,
 		"here":  `mtu:1500 type:"local" segments:{type:"local"}`,
 		"mixed": `segmentation_id:2 mtu:1442 type:"vlan" physical_network:"p2" segments:{type:"vlan" physical_network:"p2" segmentation_id:2} segments:{type:"geneve" segmentation_id:5001} segments:{type:"local"}`,
 	} {

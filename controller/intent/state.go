@@ -26,6 +26,9 @@ type state struct {
 	refs     map[Key]map[Key]struct{} // of routers, floating IPs and port forwardings, by what they refer to
 	zones    holders[alloc.ID]        // of connection tracking
 	zoned    alloc.IDs                // the same
+	switches map[uint64]Key           // bare switches by datapath id
+	links    map[[2]End]Key
+	linked   map[Key]map[Key]struct{} // links of a host
 }
 
 // networkState is what belongs to a network, whether it exists or not.
@@ -84,6 +87,7 @@ func newState() *state {
 		records: map[Key]*record{}, members: map[string]map[Key]struct{}{}, networks: map[Key]*networkState{},
 		subnets: map[Key]*subnetState{}, tags: holders[alloc.ID]{}, types: map[space]*typeState{}, tunnels: map[netip.Addr]Key{},
 		behind: map[Key]map[Key]struct{}{}, trunked: map[Key]Key{}, refs: map[Key]map[Key]struct{}{}, zones: holders[alloc.ID]{},
+		switches: map[uint64]Key{}, links: map[[2]End]Key{}, linked: map[Key]map[Key]struct{}{},
 	}
 	return s
 }
@@ -142,9 +146,14 @@ func (s *state) index(rec *record) {
 		i, _ := t.find(f.ids.First)
 		t.ranges = slices.Insert(t.ranges, i, segmentRange{f.ids, rec.key})
 	case *hostFacts:
-		if _, taken := s.tunnels[f.tunnel]; !taken {
+		if _, taken := s.tunnels[f.tunnel]; !taken && f.tunnel.IsValid() {
 			s.tunnels[f.tunnel] = rec.key
 		}
+		if _, taken := s.switches[f.datapath]; !taken && f.datapath != 0 {
+			s.switches[f.datapath] = rec.key
+		}
+	case *linkFacts:
+		s.indexLink(rec.key, f)
 	}
 }
 
@@ -198,6 +207,11 @@ func (s *state) unindex(rec *record) {
 		if s.tunnels[f.tunnel] == rec.key {
 			delete(s.tunnels, f.tunnel)
 		}
+		if s.switches[f.datapath] == rec.key {
+			delete(s.switches, f.datapath)
+		}
+	case *linkFacts:
+		s.unindexLink(rec.key, f)
 	}
 }
 

@@ -39,6 +39,22 @@ type Tables struct {
 	Placed    *table.Table[Key, Placed]
 	Externals *table.Table[ExternalKey, External]
 	Centrals  *table.Table[Central, Central]
+	// Of bare switches and the links between them.
+	Links       *table.Table[Key, Link]
+	Switches    *table.Table[string, Switch]
+	SwitchPorts *table.Table[End, SwitchPort]
+	Sightings   *table.Table[Sighting, Sighting] // observed by apps/topology
+	Adjacencies *table.Table[[2]End, Adjacency]  // derived by apps/topology
+
+	// Of label-switched paths: derived by apps/mpls, and kept by it.
+	Demands *table.Table[Demand, Demand]
+	Edges   *table.Table[EdgeKey, Edge]
+	Paths   *table.Table[PathKey, Path]
+
+	PortsOf      *table.Index[string, End, SwitchPort] // of a bare switch
+	LinksBetween *table.Set[[2]End, Key]               // links that were given between two ends
+	Labelled     *table.Set[string, bool]              // physical networks that carry networks by labels
+	PathsOf      *table.Index[Demand, PathKey, Path]   // of a pair of hosts
 
 	// Observed by apps/mcast.
 	Members *table.Table[Member, Member]
@@ -171,6 +187,7 @@ func NewTables() *Tables {
 	t.multicast()
 	t.translation()
 	t.routing()
+	t.topology()
 	t.SegmentsOf = table.NewIndex(t.Segments, "segments of", func(s Segment, add func(Key)) { add(s.Key.Network) })
 	t.InterfacesByID = table.NewIndex(t.Interfaces, "interfaces with iface-id", func(i Interface, add func(string)) {
 		if i.IfaceID != "" {

@@ -20,6 +20,7 @@ func (t *txn) parseUnmanaged(d *draft, spec *weftv1.HostSpec) {
 		given bool
 	}{
 		{"manager", spec.GetManager() != ""}, {"datapathType", spec.GetDatapathType() != ""}, {"bridgeMappings", len(spec.GetBridgeMappings()) > 0},
+		{"datapathId", spec.GetDatapathId() != ""}, {"labelSwitching", spec.GetLabelSwitching()},
 	} {
 		if f.given {
 			t.refuse(d, "spec."+f.name, ReasonInvalid, "is for hosts that connect, and this one is unmanaged")

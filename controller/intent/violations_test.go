@@ -8,9 +8,9 @@ var violations = []struct{ name, apply, want string }{
 		network/red/c type:"vxlna"`,
 		`port/red/a: spec.network: network "wbe" does not exist, did you mean "web"?
 subnet/red/b: spec.cidr: "x" is not a CIDR, such as 10.0.0.0/24
-network/red/c: spec.type: "vxlna" is none of vxlan, geneve, gre, nvgre, vlan, flat, qinq, local, did you mean "vxlan"?`},
+network/red/c: spec.type: "vxlna" is none of vxlan, geneve, gre, nvgre, mpls, vlan, flat, qinq, local, did you mean "vxlan"?`},
 
-	{"network type", `network/red/x type:"vxlen"`, `network/red/x: spec.type: "vxlen" is none of vxlan, geneve, gre, nvgre, vlan, flat, qinq, local, did you mean "vxlan"?`},
+	{"network type", `network/red/x type:"vxlen"`, `network/red/x: spec.type: "vxlen" is none of vxlan, geneve, gre, nvgre, mpls, vlan, flat, qinq, local, did you mean "vxlan"?`},
 	{"network id too large", `network/red/x segmentation_id:16777216`, `network/red/x: spec.segmentationId: 16,777,216 is too large for vxlan: at most 16,777,215`},
 	{"network id in use", `network/red/x segmentation_id:77`, `network/red/x: spec.segmentationId: vxlan id 77 is in use by network/red/pub`},
 	{"network id in use in the request", "network/red/x segmentation_id:9\nnetwork/red/y segmentation_id:9", `network/red/y: spec.segmentationId: vxlan id 9 is in use by network/red/x`},
@@ -33,6 +33,7 @@ network/red/c: spec.type: "vxlna" is none of vxlan, geneve, gre, nvgre, vlan, fl
 		`network/red/x: spec.segmentationId: no vlan id on p1 is free: all of segmentrange/v are in use`},
 	{"two flat networks", "network/red/x type:\"flat\" physical_network:\"p1\"\nnetwork/red/y type:\"flat\" physical_network:\"p1\"", `network/red/y: spec.physicalNetwork: network/red/x has the untagged frames on p1`},
 	{"id of a flat network", `network/red/x type:"flat" physical_network:"p1" segmentation_id:1`, `network/red/x: spec.segmentationId: is given, and networks of type flat have none`},
+	{"label too small", `network/red/x type:"mpls" physical_network:"p1" segmentation_id:15`, `network/red/x: spec.segmentationId: 15 is too small for mpls: at least 16`},
 	{"inner VLAN id of a vlan", `network/red/x type:"vlan" physical_network:"p1" inner_vlan_id:5`, `network/red/x: spec.innerVlanId: is for networks of type qinq, and this is vlan`},
 	{"inner VLAN id too large", `network/red/x type:"qinq" physical_network:"p1" inner_vlan_id:4095`, `network/red/x: spec.innerVlanId: 4,095 is too large: at most 4,094`},
 	{"outer VLAN id is another network's", `network/red/x type:"qinq" physical_network:"p1" segmentation_id:20 inner_vlan_id:6
@@ -139,8 +140,27 @@ host/h2: spec.manager: is for hosts that connect, and this one is unmanaged`},
 	{"port behind a bad name", `port/red/x network:"web" host:"a b"`, `port/red/x: spec.host: "a b" has the character ' '; only a–z, A–Z, 0–9, '.', '_' and '-' may be in it`},
 	{"port behind a managed host", `port/red/x network:"web" host:"h1"`, `port/red/x: spec.host: host/h1 is managed: which of its interfaces is the port's is said there, by the iface-id`},
 
+	{"bare switch with a database", `host/p1 datapath_id:"0000000000000001" manager:"tcp:10.0.0.1:6640" tunnel_ip:"10.99.0.9"`, `host/p1: spec.manager: is for hosts with OVSDB, and this one is a bare switch (datapathId)
+host/p1: spec.tunnelIp: is for hosts with OVSDB, and this one is a bare switch (datapathId)`},
+	{"datapath id", `host/p1 datapath_id:"1"`, `host/p1: spec.datapathId: "1" is not a datapath id: 16 hexadecimal digits, such as 0000000000000001`},
+	{"datapath id of nobody", `host/p1 datapath_id:"0000000000000000"`, `host/p1: spec.datapathId: "0000000000000000" is not a datapath id: 16 hexadecimal digits, such as 0000000000000001`},
+	{"datapath id of another", "host/p1 datapath_id:\"00000000000000aa\"\nhost/p2 datapath_id:\"00000000000000AA\"", `host/p2: spec.datapathId: 00000000000000AA is that of host/p1`},
+	{"host becomes a bare switch", `host/h1 datapath_id:"0000000000000001"`, `host/h1: spec.datapathId: cannot be changed from none to 0000000000000001; delete the host and make it again`},
+	{"label switching with a database", `host/h2 label_switching:true`, `host/h2: spec.labelSwitching: is for bare switches, and this host has no datapathId`},
+	{"unmanaged bare switch", `host/p1 unmanaged:true tunnel_ip:"10.99.0.9" label_switching:true`, `host/p1: spec.labelSwitching: is for hosts that connect, and this one is unmanaged
+host/p1: spec.labelSwitching: is for bare switches, and this host has no datapathId`},
+	{"link of nothing", `link/l a:{host:"p9" port:"e1"} b:{host:"h1" port:"core"}`, `link/l: spec.a.host: host "p9" does not exist`},
+	{"link without ends", `link/l a:{host:"h1"}`, `link/l: spec.a.port: is missing
+link/l: spec.b.host: is missing
+link/l: spec.b.port: is missing`},
+	{"link to itself", `link/l a:{host:"h1" port:"a"} b:{host:"h1" port:"b"}`, `link/l: spec.b.host: h1 is the other end, too`},
+	{"link of no switch", "host/h2\nlink/l a:{host:\"h1\" port:\"a\"} b:{host:\"h2\" port:\"b c\"}", `link/l: spec.b.port: has characters that no port's name has`},
+	{"link between hosts", "host/h2\nlink/l a:{host:\"h1\" port:\"a\"} b:{host:\"h2\" port:\"b\"}", `link/l: spec: neither end is a bare switch (datapathId)`},
+	{"links of the same ports", "host/p1 datapath_id:\"0000000000000001\"\nlink/l a:{host:\"h1\" port:\"a\"} b:{host:\"p1\" port:\"b\"}\nlink/m b:{host:\"h1\" port:\"a\"} a:{host:\"p1\" port:\"b\"}", `link/m: spec: link/l joins the same ports`},
+	{"link cost", "host/p1 datapath_id:\"0000000000000001\"\nlink/l a:{host:\"h1\" port:\"a\"} b:{host:\"p1\" port:\"b\"} cost:65536", `link/l: spec.cost: 65,536 is too large: at most 65,535`},
+
 	{"range without type", `segmentrange/x minimum:1 maximum:2`, `segmentrange/x: spec.networkType: is missing`},
-	{"range of unknown type", `segmentrange/x network_type:"vxlen" minimum:1 maximum:2`, `segmentrange/x: spec.networkType: "vxlen" is none of vxlan, geneve, gre, nvgre, vlan, flat, qinq, local, did you mean "vxlan"?`},
+	{"range of unknown type", `segmentrange/x network_type:"vxlen" minimum:1 maximum:2`, `segmentrange/x: spec.networkType: "vxlen" is none of vxlan, geneve, gre, nvgre, mpls, vlan, flat, qinq, local, did you mean "vxlan"?`},
 	{"range without bounds", `segmentrange/x network_type:"gre"`, "segmentrange/x: spec.minimum: is missing; at least 1\nsegmentrange/x: spec.maximum: is missing"},
 	{"range reversed", `segmentrange/x network_type:"gre" minimum:9 maximum:8`, `segmentrange/x: spec.maximum: 8 is less than the minimum, 9`},
 	{"range too large", `segmentrange/x network_type:"vxlan" minimum:9 maximum:16777216`, `segmentrange/x: spec.maximum: 16,777,216 is too large for vxlan: at most 16,777,215`},

@@ -177,6 +177,19 @@ const (
 	WaitForOffline
 )
 
+// InStep tells whether a host's switch is connected and has everything that was asked of it.
+func (b *Board) InStep(host string) bool {
+	b.mu.Lock()
+	t := b.targets[host]
+	b.mu.Unlock()
+	if t == nil {
+		return false
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.online && !t.busy()
+}
+
 // Settled tells, for the hosts of the given flows, whether the switch has them as wanted.
 func (b *Board) Settled(places []compile.HostFlow) []Progress {
 	b.mu.Lock()

@@ -37,6 +37,10 @@ type Reconciler struct {
 	Bundled func(time.Duration)
 	// Punted takes the packets that flows hand to the controller; it may be nil.
 	Punted func(*punt.Packet)
+	// Ports is told the switch's ports, all of them, when the connection begins and whenever one changes; it may be nil.
+	Ports func([]openflow.Port)
+
+	ports map[uint32]openflow.Port // as last told
 }
 
 // Run brings the switch to the target's desired state and keeps it there until ctx or the connection ends.
@@ -49,6 +53,9 @@ func (r *Reconciler) Run(ctx context.Context) error {
 	// What others change while the dump is read is marked as well.
 	if err := r.Conn.Monitor(ctx, watchOthers, nil); err != nil {
 		return fmt.Errorf("flow monitor: %w", err)
+	}
+	if err := r.listPorts(ctx); err != nil {
+		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return r.listen(ctx) })
@@ -82,8 +89,13 @@ func (r *Reconciler) listen(ctx context.Context) error {
 			if p, ok := punted(r.Target.host, e.PacketIn); ok && r.Punted != nil {
 				r.Punted(p)
 			}
+		case openflow.EventPortStatus:
+			r.portChanged(e.Port)
 		case openflow.EventsLost, openflow.EventMonitorPaused:
 			r.Target.doubt()
+			if err := r.listPorts(ctx); err != nil {
+				return err
+			}
 		case openflow.EventError:
 			r.Log.WithError(e.Err).Warn("the switch reported an error that belongs to no request")
 		}

@@ -44,6 +44,8 @@ func (a *app) columns(kind manifest.Kind, wide bool) []resourceColumn {
 		out = append(out, forwardingColumns()...)
 	case "NATRule":
 		out = append(out, ruleColumns()...)
+	case "Link":
+		out = append(out, linkColumns()...)
 	}
 	if kind.Name != "Host" && kind.Name != "Project" && kind.Name != "Subnet" && kind.Name != "SegmentRange" {
 		out = append(out, resourceColumn{"PHASE", left, phase})
@@ -168,6 +170,25 @@ func endpoint(ip, ports string) string {
 	return net.JoinHostPort(ip, ports)
 }
 
+func linkColumns() []resourceColumn {
+	st := func(r *weftv1.Resource) *weftv1.LinkStatus { return r.GetStatus().GetLink() }
+	return []resourceColumn{
+		{"A", left, func(r *weftv1.Resource) string { return linkEnd(r.GetLinkSpec().GetA()) }},
+		{"B", left, func(r *weftv1.Resource) string { return linkEnd(r.GetLinkSpec().GetB()) }},
+		{"COST", right, func(r *weftv1.Resource) string { return number(r.GetLinkSpec().GetCost()) }},
+		{"UP", left, func(r *weftv1.Resource) string { return yesNo(st(r).GetUp()) }},
+		{"SEEN", left, func(r *weftv1.Resource) string { return yesNo(st(r).GetDiscovered()) }},
+		{"PATHS", right, func(r *weftv1.Resource) string { return strconv.Itoa(int(st(r).GetPaths())) }},
+	}
+}
+
+func yesNo(v bool) string {
+	if v {
+		return "yes"
+	}
+	return "no"
+}
+
 func rangeColumns() []resourceColumn {
 	spec := (*weftv1.Resource).GetSegmentRangeSpec
 	st := func(r *weftv1.Resource) *weftv1.SegmentRangeStatus { return r.GetStatus().GetSegmentRange() }
@@ -197,6 +218,9 @@ func (a *app) hostColumns(wide bool) []resourceColumn {
 		{"TUNNEL IP", left, tunnelIP},
 		{"OPENFLOW", left, func(r *weftv1.Resource) string { return a.connection(st(r), st(r).GetOpenflow(), "master") }},
 		{"OVSDB", left, func(r *weftv1.Resource) string {
+			if r.GetHostSpec().GetDatapathId() != "" {
+				return "" // it has none
+			}
 			if h := st(r); h.GetOvsdb() != weftv1.HostStatus_CONNECTION_OFFLINE || h.GetOpenflow() != h.GetOvsdb() {
 				return a.connection(h, h.GetOvsdb(), "synced")
 			}

@@ -26,7 +26,12 @@ func summary(r *weftv1.Resource) string {
 		if ip := tunnelIP(r); ip != "" {
 			return "tunnel " + ip
 		}
+		if id := r.GetHostSpec().GetDatapathId(); id != "" {
+			return "bare switch " + id
+		}
 		return r.GetHostSpec().GetManager()
+	case r.GetLinkSpec() != nil:
+		return linkEnd(r.GetLinkSpec().GetA()) + " to " + linkEnd(r.GetLinkSpec().GetB())
 	case r.GetRouterSpec() != nil:
 		return routerSummary(r)
 	case r.GetTrunkSpec() != nil:
@@ -45,6 +50,9 @@ func summary(r *weftv1.Resource) string {
 	}
 	return ""
 }
+
+// linkEnd is where a link ends: "p1/eth2".
+func linkEnd(e *weftv1.LinkEnd) string { return e.GetHost() + "/" + e.GetPort() }
 
 // routerSummary is the router's addresses, and how many routes it has.
 func routerSummary(r *weftv1.Resource) string {

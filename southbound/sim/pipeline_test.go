@@ -34,6 +34,9 @@ func pipelineDump(t *testing.T) string {
 	}
 	var b strings.Builder
 	for _, f := range files {
+		if strings.Contains(f, "/mpls/") {
+			continue // labels are not modelled, and test/e2e/carry has them on real switches
+		}
 		text, err := os.ReadFile(f)
 		if err != nil {
 			t.Fatal(err)

@@ -35,7 +35,7 @@ var rules = []rule{
 	{"proto/...", []string{"proto/..."}, "the API stands alone"},
 	{"apps", []string{"apps/...", "controller/compile", "controller/intent", "controller/table", "southbound/flow"}, "the list of apps"},
 	{"apps/pipeline/...", []string{"apps/pipeline/...", "southbound/flow", "controller/compile"}, "the pipeline is a literal"},
-	{"apps/carry/...", []string{"apps/carry/...", "southbound/flow"}, "ways to carry frames are values"},
+	{"apps/carry/...", []string{"apps/carry/...", "apps/pipeline", "southbound/flow"}, "ways to carry frames are values"},
 	{
 		"apps/...",
 		[]string{"<app>/...", "apps/pipeline", "apps/carry", "controller/compile", "controller/intent", "controller/punt", "controller/table", "southbound/flow"},
@@ -79,6 +79,8 @@ var answering = []answers{
 	{"apps/mcast", []string{"time"}},
 	{"apps/nat", []string{"time"}},
 	{"apps/neighbour", []string{"time"}},
+	{"apps/mpls", []string{"time"}},
+	{"apps/topology", []string{"time", "crypto/rand"}},
 	{"apps/route", []string{"net", "time", "github.com/gopacket/gopacket", "github.com/gopacket/gopacket/layers"}},
 }
 

@@ -78,3 +78,14 @@ func (l *Lab) Unwire(a, b Jack) error {
 	}
 	return errors.Join(append(errs, a.Host.removeLink(a.Port))...) // and with it the other end
 }
+
+// SetController gives a bare switch to a controller, "tcp:10.99.1.100:6653", under a datapath id. It switches nothing by itself any more.
+func (h *Host) SetController(target string, datapath uint64) error {
+	_, err := h.Vsctl("set", "Bridge", SwitchBridge, "fail_mode=secure", "protocols=OpenFlow13", fmt.Sprintf("other_config:datapath-id=%016x", datapath),
+		"other_config:disable-in-band=true", "--", "set-controller", SwitchBridge, target,
+		"--", "set", "Controller", SwitchBridge, "connection_mode=out-of-band", "max_backoff=1000", "inactivity_probe=5000")
+	return err
+}
+
+// ControllerTarget is where the controller takes switches.
+func (l *Lab) ControllerTarget() string { return "tcp:" + ControllerIPv4 + ":6653" }

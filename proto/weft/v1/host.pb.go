@@ -98,6 +98,11 @@ type HostSpec struct {
 	// Its bridges by physical network; those of external_ids:weft-bridge-mappings ("physnet1:br-ex,physnet2:br-wan") that are
 	// not named here are in use too. An empty bridge takes the physical network away from the host.
 	BridgeMappings map[string]string `protobuf:"bytes,5,rep,name=bridge_mappings,json=bridgeMappings,proto3" json:"bridge_mappings,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Datapath id, 16 hexadecimal digits, of a bare OpenFlow switch: a host without OVSDB, which connects to the controller's
+	// OpenFlow port by itself. It cannot be changed.
+	DatapathId string `protobuf:"bytes,6,opt,name=datapath_id,json=datapathId,proto3" json:"datapath_id,omitempty"`
+	// Whether a bare switch is a label-switching (P) router of the MPLS core; default false.
+	LabelSwitching bool `protobuf:"varint,7,opt,name=label_switching,json=labelSwitching,proto3" json:"label_switching,omitempty"`
 	// True: a tunnel endpoint that nobody manages from here and that never connects, such as a hardware VTEP or a VXLAN device
 	// of Linux. It needs a tunnel_ip; ports that name it as their host are reached there. It cannot be changed.
 	Unmanaged     bool `protobuf:"varint,8,opt,name=unmanaged,proto3" json:"unmanaged,omitempty"`
@@ -170,6 +175,20 @@ func (x *HostSpec) GetBridgeMappings() map[string]string {
 	return nil
 }
 
+func (x *HostSpec) GetDatapathId() string {
+	if x != nil {
+		return x.DatapathId
+	}
+	return ""
+}
+
+func (x *HostSpec) GetLabelSwitching() bool {
+	if x != nil {
+		return x.LabelSwitching
+	}
+	return false
+}
+
 func (x *HostSpec) GetUnmanaged() bool {
 	if x != nil {
 		return x.Unmanaged
@@ -211,7 +230,9 @@ type HostStatus struct {
 	// Tunnels to the hosts that it shares a network with, where their liveness is watched.
 	Tunnels []*TunnelStatus `protobuf:"bytes,15,rep,name=tunnels,proto3" json:"tunnels,omitempty"`
 	// Packets that its flows dropped, by reason, since the flows were made.
-	Drops         map[string]uint64 `protobuf:"bytes,16,rep,name=drops,proto3" json:"drops,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	Drops map[string]uint64 `protobuf:"bytes,16,rep,name=drops,proto3" json:"drops,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
+	// Ports of a bare OpenFlow switch.
+	SwitchPorts   []*SwitchPort `protobuf:"bytes,17,rep,name=switch_ports,json=switchPorts,proto3" json:"switch_ports,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -358,6 +379,13 @@ func (x *HostStatus) GetDrops() map[string]uint64 {
 	return nil
 }
 
+func (x *HostStatus) GetSwitchPorts() []*SwitchPort {
+	if x != nil {
+		return x.SwitchPorts
+	}
+	return nil
+}
+
 // TunnelStatus is one direction of a tunnel, as its sender sees it.
 type TunnelStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -431,22 +459,89 @@ func (x *TunnelStatus) GetDiagnostic() string {
 	return ""
 }
 
+// SwitchPort is a port of a bare OpenFlow switch.
+type SwitchPort struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Its name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Its OpenFlow number.
+	Ofport uint32 `protobuf:"varint,2,opt,name=ofport,proto3" json:"ofport,omitempty"`
+	// Whether it has carrier and is administratively up.
+	Up            bool `protobuf:"varint,3,opt,name=up,proto3" json:"up,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SwitchPort) Reset() {
+	*x = SwitchPort{}
+	mi := &file_weft_v1_host_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SwitchPort) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SwitchPort) ProtoMessage() {}
+
+func (x *SwitchPort) ProtoReflect() protoreflect.Message {
+	mi := &file_weft_v1_host_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SwitchPort.ProtoReflect.Descriptor instead.
+func (*SwitchPort) Descriptor() ([]byte, []int) {
+	return file_weft_v1_host_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *SwitchPort) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SwitchPort) GetOfport() uint32 {
+	if x != nil {
+		return x.Ofport
+	}
+	return 0
+}
+
+func (x *SwitchPort) GetUp() bool {
+	if x != nil {
+		return x.Up
+	}
+	return false
+}
+
 var File_weft_v1_host_proto protoreflect.FileDescriptor
 
 const file_weft_v1_host_proto_rawDesc = "" +
 	"\n" +
-	"\x12weft/v1/host.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd5\x02\n" +
+	"\x12weft/v1/host.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x03\n" +
 	"\bHostSpec\x12\x1b\n" +
 	"\ttunnel_ip\x18\x01 \x01(\tR\btunnelIp\x12\x18\n" +
 	"\amanager\x18\x02 \x01(\tR\amanager\x12#\n" +
 	"\rdatapath_type\x18\x03 \x01(\tR\fdatapathType\x12)\n" +
 	"\x0eadmin_state_up\x18\x04 \x01(\bH\x00R\fadminStateUp\x88\x01\x01\x12N\n" +
-	"\x0fbridge_mappings\x18\x05 \x03(\v2%.weft.v1.HostSpec.BridgeMappingsEntryR\x0ebridgeMappings\x12\x1c\n" +
+	"\x0fbridge_mappings\x18\x05 \x03(\v2%.weft.v1.HostSpec.BridgeMappingsEntryR\x0ebridgeMappings\x12\x1f\n" +
+	"\vdatapath_id\x18\x06 \x01(\tR\n" +
+	"datapathId\x12'\n" +
+	"\x0flabel_switching\x18\a \x01(\bR\x0elabelSwitching\x12\x1c\n" +
 	"\tunmanaged\x18\b \x01(\bR\tunmanaged\x1aA\n" +
 	"\x13BridgeMappingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x11\n" +
-	"\x0f_admin_state_up\"\x8d\a\n" +
+	"\x0f_admin_state_up\"\xc5\a\n" +
 	"\n" +
 	"HostStatus\x12\x1a\n" +
 	"\bhostname\x18\x01 \x01(\tR\bhostname\x12\x1b\n" +
@@ -467,7 +562,8 @@ const file_weft_v1_host_proto_rawDesc = "" +
 	"datapathId\x12P\n" +
 	"\x0fbridge_mappings\x18\x0e \x03(\v2'.weft.v1.HostStatus.BridgeMappingsEntryR\x0ebridgeMappings\x12/\n" +
 	"\atunnels\x18\x0f \x03(\v2\x15.weft.v1.TunnelStatusR\atunnels\x124\n" +
-	"\x05drops\x18\x10 \x03(\v2\x1e.weft.v1.HostStatus.DropsEntryR\x05drops\x1aA\n" +
+	"\x05drops\x18\x10 \x03(\v2\x1e.weft.v1.HostStatus.DropsEntryR\x05drops\x126\n" +
+	"\fswitch_ports\x18\x11 \x03(\v2\x13.weft.v1.SwitchPortR\vswitchPorts\x1aA\n" +
 	"\x13BridgeMappingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a8\n" +
@@ -488,7 +584,12 @@ const file_weft_v1_host_proto_rawDesc = "" +
 	"\x05state\x18\x03 \x01(\tR\x05state\x12\x1e\n" +
 	"\n" +
 	"diagnostic\x18\x04 \x01(\tR\n" +
-	"diagnosticB/Z-github.com/weft-sdn/weft/proto/weft/v1;weftv1b\x06proto3"
+	"diagnostic\"H\n" +
+	"\n" +
+	"SwitchPort\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x16\n" +
+	"\x06ofport\x18\x02 \x01(\rR\x06ofport\x12\x0e\n" +
+	"\x02up\x18\x03 \x01(\bR\x02upB/Z-github.com/weft-sdn/weft/proto/weft/v1;weftv1b\x06proto3"
 
 var (
 	file_weft_v1_host_proto_rawDescOnce sync.Once
@@ -503,30 +604,32 @@ func file_weft_v1_host_proto_rawDescGZIP() []byte {
 }
 
 var file_weft_v1_host_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_weft_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_weft_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_weft_v1_host_proto_goTypes = []any{
 	(HostStatus_Connection)(0),    // 0: weft.v1.HostStatus.Connection
 	(*HostSpec)(nil),              // 1: weft.v1.HostSpec
 	(*HostStatus)(nil),            // 2: weft.v1.HostStatus
 	(*TunnelStatus)(nil),          // 3: weft.v1.TunnelStatus
-	nil,                           // 4: weft.v1.HostSpec.BridgeMappingsEntry
-	nil,                           // 5: weft.v1.HostStatus.BridgeMappingsEntry
-	nil,                           // 6: weft.v1.HostStatus.DropsEntry
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*SwitchPort)(nil),            // 4: weft.v1.SwitchPort
+	nil,                           // 5: weft.v1.HostSpec.BridgeMappingsEntry
+	nil,                           // 6: weft.v1.HostStatus.BridgeMappingsEntry
+	nil,                           // 7: weft.v1.HostStatus.DropsEntry
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
 }
 var file_weft_v1_host_proto_depIdxs = []int32{
-	4, // 0: weft.v1.HostSpec.bridge_mappings:type_name -> weft.v1.HostSpec.BridgeMappingsEntry
+	5, // 0: weft.v1.HostSpec.bridge_mappings:type_name -> weft.v1.HostSpec.BridgeMappingsEntry
 	0, // 1: weft.v1.HostStatus.openflow:type_name -> weft.v1.HostStatus.Connection
 	0, // 2: weft.v1.HostStatus.ovsdb:type_name -> weft.v1.HostStatus.Connection
-	7, // 3: weft.v1.HostStatus.since:type_name -> google.protobuf.Timestamp
-	5, // 4: weft.v1.HostStatus.bridge_mappings:type_name -> weft.v1.HostStatus.BridgeMappingsEntry
+	8, // 3: weft.v1.HostStatus.since:type_name -> google.protobuf.Timestamp
+	6, // 4: weft.v1.HostStatus.bridge_mappings:type_name -> weft.v1.HostStatus.BridgeMappingsEntry
 	3, // 5: weft.v1.HostStatus.tunnels:type_name -> weft.v1.TunnelStatus
-	6, // 6: weft.v1.HostStatus.drops:type_name -> weft.v1.HostStatus.DropsEntry
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	7, // 6: weft.v1.HostStatus.drops:type_name -> weft.v1.HostStatus.DropsEntry
+	4, // 7: weft.v1.HostStatus.switch_ports:type_name -> weft.v1.SwitchPort
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_weft_v1_host_proto_init() }
@@ -541,7 +644,7 @@ func file_weft_v1_host_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_weft_v1_host_proto_rawDesc), len(file_weft_v1_host_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -24,11 +24,11 @@ const (
 // NetworkSpec is an isolated layer-2 broadcast domain.
 type NetworkSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What carries it between hosts: "vxlan" (default), "geneve", "gre", "nvgre", "vlan", "flat", "qinq", or "local"
+	// What carries it between hosts: "vxlan" (default), "geneve", "gre", "nvgre", "mpls", "vlan", "flat", "qinq", or "local"
 	// for a network of one host. It cannot be changed.
 	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	// The id on the wire: VNI of vxlan and geneve and VSID of nvgre (1 to 16,777,215), key of gre (1 to 4,294,967,295), VLAN id
-	// of vlan and outer (service) VLAN id of qinq (1 to 4,094). 0: allocated from the
+	// of vlan and outer (service) VLAN id of qinq (1 to 4,094), label of mpls (16 to 1,048,575). 0: allocated from the
 	// SegmentRanges of its type and physical network. flat and local have none.
 	SegmentationId uint32 `protobuf:"varint,2,opt,name=segmentation_id,json=segmentationId,proto3" json:"segmentation_id,omitempty"`
 	// The largest IP packet of its ports in bytes, 1,280 to 65,535; 0: computed from the underlay and the encapsulation.
@@ -39,7 +39,7 @@ type NetworkSpec struct {
 	Shared bool `protobuf:"varint,5,opt,name=shared,proto3" json:"shared,omitempty"`
 	// Default of its ports' port_security_enabled; default true.
 	PortSecurityEnabled *bool `protobuf:"varint,6,opt,name=port_security_enabled,json=portSecurityEnabled,proto3,oneof" json:"port_security_enabled,omitempty"`
-	// The physical network of flat, vlan and qinq, as hosts name it in weft-bridge-mappings. It cannot be changed.
+	// The physical network of flat, vlan, qinq and mpls, as hosts name it in weft-bridge-mappings. It cannot be changed.
 	PhysicalNetwork string `protobuf:"bytes,7,opt,name=physical_network,json=physicalNetwork,proto3" json:"physical_network,omitempty"`
 	// qinq: the inner (customer) VLAN id, 1 to 4,094; 0: frames have the outer tag only, or what ports tag themselves.
 	InnerVlanId uint32 `protobuf:"varint,8,opt,name=inner_vlan_id,json=innerVlanId,proto3" json:"inner_vlan_id,omitempty"`
@@ -1159,16 +1159,17 @@ func (x *PortStatus) GetPortSecurityEnabled() bool {
 }
 
 // SegmentRangeSpec is a pool of ids on the wire for one type of network and, where the type has them, one physical network.
-// Without any there is a built-in range: 5,001 to 16,777,215 for tunnels, 1 to 4,094 for vlan and qinq.
+// Without any there is a built-in range: 5,001 to 16,777,215 for tunnels, 1 to 4,094 for vlan and qinq, and
+// 524,288 to 1,048,575 for mpls.
 type SegmentRangeSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The type: "vxlan", "geneve", "gre", "nvgre", "vlan" or "qinq". It cannot be changed.
+	// The type: "vxlan", "geneve", "gre", "nvgre", "vlan", "qinq" or "mpls". It cannot be changed.
 	NetworkType string `protobuf:"bytes,1,opt,name=network_type,json=networkType,proto3" json:"network_type,omitempty"`
 	// First id.
 	Minimum uint32 `protobuf:"varint,2,opt,name=minimum,proto3" json:"minimum,omitempty"`
 	// Last id.
 	Maximum uint32 `protobuf:"varint,3,opt,name=maximum,proto3" json:"maximum,omitempty"`
-	// The physical network of vlan and qinq. It cannot be changed.
+	// The physical network of vlan, qinq and mpls. It cannot be changed.
 	PhysicalNetwork string `protobuf:"bytes,4,opt,name=physical_network,json=physicalNetwork,proto3" json:"physical_network,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache

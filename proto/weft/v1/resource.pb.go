@@ -154,9 +154,9 @@ func (x *ResourceRef) GetName() string {
 // Resource is one object of the API.
 type Resource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange", "Router", "Trunk", "FloatingIP", "PortForwarding" or "NATRule"; may be left out where the spec is set.
+	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange", "Router", "Trunk", "Link", "FloatingIP", "PortForwarding" or "NATRule"; may be left out where the spec is set.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	// The project it belongs to; empty for Project, Host and SegmentRange. A project that does not exist is created.
+	// The project it belongs to; empty for Project, Host, SegmentRange and Link. A project that does not exist is created.
 	Project string `protobuf:"bytes,2,opt,name=project,proto3" json:"project,omitempty"`
 	// The name, unique in its kind and project: 1 to 63 of a–z, A–Z, 0–9, '.', '_' and '-', starting and ending with a
 	// letter or digit.
@@ -188,6 +188,7 @@ type Resource struct {
 	//	*Resource_FloatingIpSpec
 	//	*Resource_PortForwardingSpec
 	//	*Resource_NatRuleSpec
+	//	*Resource_LinkSpec
 	Spec isResource_Spec `protobuf_oneof:"spec"`
 	// What is. Set by the server.
 	Status        *Status `protobuf:"bytes,15,opt,name=status,proto3" json:"status,omitempty"`
@@ -394,6 +395,15 @@ func (x *Resource) GetNatRuleSpec() *NATRuleSpec {
 	return nil
 }
 
+func (x *Resource) GetLinkSpec() *LinkSpec {
+	if x != nil {
+		if x, ok := x.Spec.(*Resource_LinkSpec); ok {
+			return x.LinkSpec
+		}
+	}
+	return nil
+}
+
 func (x *Resource) GetStatus() *Status {
 	if x != nil {
 		return x.Status
@@ -460,6 +470,11 @@ type Resource_NatRuleSpec struct {
 	NatRuleSpec *NATRuleSpec `protobuf:"bytes,32,opt,name=nat_rule_spec,json=natRuleSpec,proto3,oneof"`
 }
 
+type Resource_LinkSpec struct {
+	// For kind Link.
+	LinkSpec *LinkSpec `protobuf:"bytes,28,opt,name=link_spec,json=linkSpec,proto3,oneof"`
+}
+
 func (*Resource_ProjectSpec) isResource_Spec() {}
 
 func (*Resource_NetworkSpec) isResource_Spec() {}
@@ -481,6 +496,8 @@ func (*Resource_FloatingIpSpec) isResource_Spec() {}
 func (*Resource_PortForwardingSpec) isResource_Spec() {}
 
 func (*Resource_NatRuleSpec) isResource_Spec() {}
+
+func (*Resource_LinkSpec) isResource_Spec() {}
 
 // Status tells what is true of a resource now.
 type Status struct {
@@ -509,6 +526,7 @@ type Status struct {
 	//	*Status_FloatingIp
 	//	*Status_PortForwarding
 	//	*Status_NatRule
+	//	*Status_Link
 	Details       isStatus_Details `protobuf_oneof:"details"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -676,6 +694,15 @@ func (x *Status) GetNatRule() *NATRuleStatus {
 	return nil
 }
 
+func (x *Status) GetLink() *LinkStatus {
+	if x != nil {
+		if x, ok := x.Details.(*Status_Link); ok {
+			return x.Link
+		}
+	}
+	return nil
+}
+
 type isStatus_Details interface {
 	isStatus_Details()
 }
@@ -730,6 +757,11 @@ type Status_NatRule struct {
 	NatRule *NATRuleStatus `protobuf:"bytes,32,opt,name=nat_rule,json=natRule,proto3,oneof"`
 }
 
+type Status_Link struct {
+	// For kind Link.
+	Link *LinkStatus `protobuf:"bytes,27,opt,name=link,proto3,oneof"`
+}
+
 func (*Status_Network) isStatus_Details() {}
 
 func (*Status_Subnet) isStatus_Details() {}
@@ -749,6 +781,8 @@ func (*Status_FloatingIp) isStatus_Details() {}
 func (*Status_PortForwarding) isStatus_Details() {}
 
 func (*Status_NatRule) isStatus_Details() {}
+
+func (*Status_Link) isStatus_Details() {}
 
 // Condition is one reason for a phase.
 type Condition struct {
@@ -855,11 +889,11 @@ var File_weft_v1_resource_proto protoreflect.FileDescriptor
 
 const file_weft_v1_resource_proto_rawDesc = "" +
 	"\n" +
-	"\x16weft/v1/resource.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12weft/v1/host.proto\x1a\x11weft/v1/nat.proto\x1a\x15weft/v1/network.proto\x1a\x14weft/v1/router.proto\x1a\x13weft/v1/trunk.proto\"O\n" +
+	"\x16weft/v1/resource.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12weft/v1/host.proto\x1a\x12weft/v1/link.proto\x1a\x11weft/v1/nat.proto\x1a\x15weft/v1/network.proto\x1a\x14weft/v1/router.proto\x1a\x13weft/v1/trunk.proto\"O\n" +
 	"\vResourceRef\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name\"\xc7\b\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\"\xf9\b\n" +
 	"\bResource\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
@@ -883,12 +917,13 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"trunk_spec\x18\x1b \x01(\v2\x12.weft.v1.TrunkSpecH\x00R\ttrunkSpec\x12C\n" +
 	"\x10floating_ip_spec\x18\x1e \x01(\v2\x17.weft.v1.FloatingIPSpecH\x00R\x0efloatingIpSpec\x12O\n" +
 	"\x14port_forwarding_spec\x18\x1f \x01(\v2\x1b.weft.v1.PortForwardingSpecH\x00R\x12portForwardingSpec\x12:\n" +
-	"\rnat_rule_spec\x18  \x01(\v2\x14.weft.v1.NATRuleSpecH\x00R\vnatRuleSpec\x12'\n" +
+	"\rnat_rule_spec\x18  \x01(\v2\x14.weft.v1.NATRuleSpecH\x00R\vnatRuleSpec\x120\n" +
+	"\tlink_spec\x18\x1c \x01(\v2\x11.weft.v1.LinkSpecH\x00R\blinkSpec\x12'\n" +
 	"\x06status\x18\x0f \x01(\v2\x0f.weft.v1.StatusR\x06status\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x06\n" +
-	"\x04spec\"\xe2\x06\n" +
+	"\x04spec\"\x8d\a\n" +
 	"\x06Status\x12+\n" +
 	"\x05phase\x18\x01 \x01(\x0e2\x15.weft.v1.Status.PhaseR\x05phase\x122\n" +
 	"\n" +
@@ -908,7 +943,8 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\vfloating_ip\x18\x1e \x01(\v2\x19.weft.v1.FloatingIPStatusH\x00R\n" +
 	"floatingIp\x12H\n" +
 	"\x0fport_forwarding\x18\x1f \x01(\v2\x1d.weft.v1.PortForwardingStatusH\x00R\x0eportForwarding\x123\n" +
-	"\bnat_rule\x18  \x01(\v2\x16.weft.v1.NATRuleStatusH\x00R\anatRule\"u\n" +
+	"\bnat_rule\x18  \x01(\v2\x16.weft.v1.NATRuleStatusH\x00R\anatRule\x12)\n" +
+	"\x04link\x18\x1b \x01(\v2\x13.weft.v1.LinkStatusH\x00R\x04link\"u\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rPHASE_PENDING\x10\x01\x12\x0f\n" +
@@ -957,16 +993,18 @@ var file_weft_v1_resource_proto_goTypes = []any{
 	(*FloatingIPSpec)(nil),        // 15: weft.v1.FloatingIPSpec
 	(*PortForwardingSpec)(nil),    // 16: weft.v1.PortForwardingSpec
 	(*NATRuleSpec)(nil),           // 17: weft.v1.NATRuleSpec
-	(*NetworkStatus)(nil),         // 18: weft.v1.NetworkStatus
-	(*SubnetStatus)(nil),          // 19: weft.v1.SubnetStatus
-	(*PortStatus)(nil),            // 20: weft.v1.PortStatus
-	(*HostStatus)(nil),            // 21: weft.v1.HostStatus
-	(*SegmentRangeStatus)(nil),    // 22: weft.v1.SegmentRangeStatus
-	(*RouterStatus)(nil),          // 23: weft.v1.RouterStatus
-	(*TrunkStatus)(nil),           // 24: weft.v1.TrunkStatus
-	(*FloatingIPStatus)(nil),      // 25: weft.v1.FloatingIPStatus
-	(*PortForwardingStatus)(nil),  // 26: weft.v1.PortForwardingStatus
-	(*NATRuleStatus)(nil),         // 27: weft.v1.NATRuleStatus
+	(*LinkSpec)(nil),              // 18: weft.v1.LinkSpec
+	(*NetworkStatus)(nil),         // 19: weft.v1.NetworkStatus
+	(*SubnetStatus)(nil),          // 20: weft.v1.SubnetStatus
+	(*PortStatus)(nil),            // 21: weft.v1.PortStatus
+	(*HostStatus)(nil),            // 22: weft.v1.HostStatus
+	(*SegmentRangeStatus)(nil),    // 23: weft.v1.SegmentRangeStatus
+	(*RouterStatus)(nil),          // 24: weft.v1.RouterStatus
+	(*TrunkStatus)(nil),           // 25: weft.v1.TrunkStatus
+	(*FloatingIPStatus)(nil),      // 26: weft.v1.FloatingIPStatus
+	(*PortForwardingStatus)(nil),  // 27: weft.v1.PortForwardingStatus
+	(*NATRuleStatus)(nil),         // 28: weft.v1.NATRuleStatus
+	(*LinkStatus)(nil),            // 29: weft.v1.LinkStatus
 }
 var file_weft_v1_resource_proto_depIdxs = []int32{
 	6,  // 0: weft.v1.Resource.labels:type_name -> weft.v1.Resource.LabelsEntry
@@ -983,24 +1021,26 @@ var file_weft_v1_resource_proto_depIdxs = []int32{
 	15, // 11: weft.v1.Resource.floating_ip_spec:type_name -> weft.v1.FloatingIPSpec
 	16, // 12: weft.v1.Resource.port_forwarding_spec:type_name -> weft.v1.PortForwardingSpec
 	17, // 13: weft.v1.Resource.nat_rule_spec:type_name -> weft.v1.NATRuleSpec
-	3,  // 14: weft.v1.Resource.status:type_name -> weft.v1.Status
-	0,  // 15: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
-	4,  // 16: weft.v1.Status.conditions:type_name -> weft.v1.Condition
-	18, // 17: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
-	19, // 18: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
-	20, // 19: weft.v1.Status.port:type_name -> weft.v1.PortStatus
-	21, // 20: weft.v1.Status.host:type_name -> weft.v1.HostStatus
-	22, // 21: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
-	23, // 22: weft.v1.Status.router:type_name -> weft.v1.RouterStatus
-	24, // 23: weft.v1.Status.trunk:type_name -> weft.v1.TrunkStatus
-	25, // 24: weft.v1.Status.floating_ip:type_name -> weft.v1.FloatingIPStatus
-	26, // 25: weft.v1.Status.port_forwarding:type_name -> weft.v1.PortForwardingStatus
-	27, // 26: weft.v1.Status.nat_rule:type_name -> weft.v1.NATRuleStatus
-	27, // [27:27] is the sub-list for method output_type
-	27, // [27:27] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	18, // 14: weft.v1.Resource.link_spec:type_name -> weft.v1.LinkSpec
+	3,  // 15: weft.v1.Resource.status:type_name -> weft.v1.Status
+	0,  // 16: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
+	4,  // 17: weft.v1.Status.conditions:type_name -> weft.v1.Condition
+	19, // 18: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
+	20, // 19: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
+	21, // 20: weft.v1.Status.port:type_name -> weft.v1.PortStatus
+	22, // 21: weft.v1.Status.host:type_name -> weft.v1.HostStatus
+	23, // 22: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
+	24, // 23: weft.v1.Status.router:type_name -> weft.v1.RouterStatus
+	25, // 24: weft.v1.Status.trunk:type_name -> weft.v1.TrunkStatus
+	26, // 25: weft.v1.Status.floating_ip:type_name -> weft.v1.FloatingIPStatus
+	27, // 26: weft.v1.Status.port_forwarding:type_name -> weft.v1.PortForwardingStatus
+	28, // 27: weft.v1.Status.nat_rule:type_name -> weft.v1.NATRuleStatus
+	29, // 28: weft.v1.Status.link:type_name -> weft.v1.LinkStatus
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_weft_v1_resource_proto_init() }
@@ -1009,6 +1049,7 @@ func file_weft_v1_resource_proto_init() {
 		return
 	}
 	file_weft_v1_host_proto_init()
+	file_weft_v1_link_proto_init()
 	file_weft_v1_nat_proto_init()
 	file_weft_v1_network_proto_init()
 	file_weft_v1_router_proto_init()
@@ -1025,6 +1066,7 @@ func file_weft_v1_resource_proto_init() {
 		(*Resource_FloatingIpSpec)(nil),
 		(*Resource_PortForwardingSpec)(nil),
 		(*Resource_NatRuleSpec)(nil),
+		(*Resource_LinkSpec)(nil),
 	}
 	file_weft_v1_resource_proto_msgTypes[2].OneofWrappers = []any{
 		(*Status_Network)(nil),
@@ -1037,6 +1079,7 @@ func file_weft_v1_resource_proto_init() {
 		(*Status_FloatingIp)(nil),
 		(*Status_PortForwarding)(nil),
 		(*Status_NatRule)(nil),
+		(*Status_Link)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
