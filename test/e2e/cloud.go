@@ -185,6 +185,16 @@ func (c *Cloud) synced() error {
 	return nil
 }
 
+// Revalidated waits until the datapaths of all hosts have forgotten what their flows no longer say. Open vSwitch confirms a change
+// of flows before that.
+func (c *Cloud) Revalidated() {
+	c.T.Helper()
+	for _, h := range c.Lab.Hosts() {
+		_, err := h.Appctl("revalidator/wait")
+		c.Do(err)
+	}
+}
+
 // Restart starts weftd again after Kill or Stop, and waits until it serves and every host is synced.
 func (c *Cloud) Restart() {
 	c.T.Helper()

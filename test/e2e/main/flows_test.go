@@ -126,13 +126,14 @@ func (p *pings) start(from, to *netlab.Endpoint) {
 // stop demands that nothing was lost.
 func (p *pings) stop() { p.c.T.Helper(); p.lostAtMost(0) }
 
-// lostAtMost demands that of each ping no more than that was lost, and that it never stood still.
+// lostAtMost demands that of each ping no more than that was lost, and that it did not stand still for it. Answers that are all
+// there and late are a busy machine's.
 func (p *pings) lostAtMost(most int) {
 	p.c.T.Helper()
 	for i, pinger := range p.all {
 		r := pinger.Stop()
 		p.c.T.Logf("%s: %v", p.what[i], r)
-		if r.Lost() > most || r.Received == 0 || most > 0 && r.LongestGap > 500*time.Millisecond {
+		if r.Lost() > most || r.Received == 0 || r.Lost() > 0 && r.LongestGap > 500*time.Millisecond {
 			p.c.T.Errorf("%s: %d of %d pings lost, longest gap %v", p.what[i], r.Lost(), r.Sent, r.LongestGap)
 		}
 	}

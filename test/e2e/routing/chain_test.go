@@ -175,15 +175,19 @@ func TestRoutersInARow(t *testing.T) {
 		at := func(e *netlab.Endpoint, r netlab.Reach) netlab.Probe {
 			return netlab.Probe{From: one, To: e, Addr: virtual, Expect: r}
 		}
+		apply := func(list string) {
+			c.Apply(policies(list))
+			c.Revalidated()
+		}
 		c.Reach(at(two, netlab.Reaches), at(three, netlab.Unreached))
-		c.Apply(policies("{priority: 10, match: {source: 10.0.0.0/25, destination: 10.9.0.0/16}, action: reroute, nextHops: [{ip: 10.1.0.13}]}"))
+		apply("{priority: 10, match: {source: 10.0.0.0/25, destination: 10.9.0.0/16}, action: reroute, nextHops: [{ip: 10.1.0.13}]}")
 		c.Reach(at(three, netlab.Reaches), at(two, netlab.Unreached))
-		c.Apply(policies("{priority: 10, match: {source: 10.0.0.128/25}, action: reroute, nextHops: [{ip: 10.1.0.13}]}"))
+		apply("{priority: 10, match: {source: 10.0.0.128/25}, action: reroute, nextHops: [{ip: 10.1.0.13}]}")
 		c.Reach(at(two, netlab.Reaches), at(three, netlab.Unreached))
-		c.Apply(policies("{priority: 10, match: {source: 10.0.0.0/24}, action: drop}, {priority: 20, match: {protocol: tcp}, action: allow}"))
+		apply("{priority: 10, match: {source: 10.0.0.0/24}, action: drop}, {priority: 20, match: {protocol: tcp}, action: allow}")
 		c.Reach(netlab.Probe{From: one, To: two, Expect: netlab.Unreached}, netlab.Probe{From: one, To: two, Protocol: netlab.TCP, Port: 80},
 			netlab.Probe{From: one, To: two, Addr: two.IPv6()})
-		c.Apply(policies("{priority: 10, match: {}, action: reroute, nextHops: [{ip: 10.1.0.99}]}"))
+		apply("{priority: 10, match: {}, action: reroute, nextHops: [{ip: 10.1.0.99}]}")
 		c.Eventually(10*time.Second, "the status says what is wrong", func() error {
 			for _, r := range c.Get("router/red/r3").GetStatus().GetRouter().GetRoutes() {
 				if r.GetOrigin() == "policy" && !r.GetRealised() && strings.Contains(r.GetReason(), "next hop 10.1.0.99 is the address of no port") {
@@ -192,7 +196,7 @@ func TestRoutersInARow(t *testing.T) {
 			}
 			return fmt.Errorf("%v", c.Get("router/red/r3").GetStatus())
 		})
-		c.Apply(policies(""))
+		apply("")
 		c.Reach(netlab.Probe{From: one, To: two})
 	})
 }
