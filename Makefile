@@ -17,7 +17,7 @@ TOOLS   := $(CURDIR)/build/tools
 SUITE     ?= all
 FUZZTIME  ?= 30s
 # Packages that are tested side by side. Tests on real Open vSwitch mostly wait, so more than there are cores.
-PARALLEL  ?= 4
+PARALLEL  ?= 2
 TESTTIME  ?= 25m
 
 E2E := $(if $(filter all,$(SUITE)),./test/e2e/...,./test/e2e/$(SUITE)/...)
