@@ -16,7 +16,8 @@ TOOLS   := $(CURDIR)/build/tools
 # Which end-to-end suite `make e2e` runs: main, carry, routing, security, lb, labs; all of them by default.
 SUITE     ?= all
 FUZZTIME  ?= 30s
-# Packages that are tested side by side. Tests on real Open vSwitch mostly wait, so more than there are cores.
+# Packages that are tested side by side; each runs as many tests at once as there are cores. With 4, a machine with two cores stands
+# still for a second at a time.
 PARALLEL  ?= 2
 TESTTIME  ?= 25m
 

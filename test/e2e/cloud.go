@@ -188,10 +188,8 @@ func (c *Cloud) synced() error {
 // Revalidated waits until the datapaths of all hosts have forgotten what their flows no longer say. Open vSwitch confirms a change
 // of flows before that.
 func (c *Cloud) Revalidated() {
-	c.T.Helper()
 	for _, h := range c.Lab.Hosts() {
-		_, err := h.Appctl("revalidator/wait")
-		c.Do(err)
+		_, _ = h.Appctl("revalidator/wait") // it fails where ovs-vswitchd is gone, which remembers nothing
 	}
 }
 

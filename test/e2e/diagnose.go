@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -66,9 +67,13 @@ func (c *Cloud) Trace(from, to *netlab.Endpoint, dst netip.Addr) string {
 	return fmt.Sprintf("%s# ovs-appctl ofproto/trace br-int %s\n%s", from.Host().Name(), flow, out)
 }
 
-// Reach demands that probes turn out as expected. A probe that does not is traced.
+// Reach demands that probes turn out as expected. A probe that does not is traced. What nobody is to answer is asked when the
+// datapaths have forgotten what was allowed before.
 func (c *Cloud) Reach(probes ...netlab.Probe) {
 	c.T.Helper()
+	if slices.ContainsFunc(probes, func(p netlab.Probe) bool { return p.Expect == netlab.Unreached }) {
+		c.Revalidated()
+	}
 	table, err := c.Lab.Matrix(probes, netlab.MatrixOptions{})
 	if err != nil {
 		c.T.Fatal(err)

@@ -175,10 +175,7 @@ func TestRoutersInARow(t *testing.T) {
 		at := func(e *netlab.Endpoint, r netlab.Reach) netlab.Probe {
 			return netlab.Probe{From: one, To: e, Addr: virtual, Expect: r}
 		}
-		apply := func(list string) {
-			c.Apply(policies(list))
-			c.Revalidated()
-		}
+		apply := func(list string) { c.Apply(policies(list)) }
 		c.Reach(at(two, netlab.Reaches), at(three, netlab.Unreached))
 		apply("{priority: 10, match: {source: 10.0.0.0/25, destination: 10.9.0.0/16}, action: reroute, nextHops: [{ip: 10.1.0.13}]}")
 		c.Reach(at(three, netlab.Reaches), at(two, netlab.Unreached))
