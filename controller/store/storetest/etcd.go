@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -176,15 +177,23 @@ func stopped(pid int) bool {
 	return true
 }
 
-// freePort is a port nobody listens on now.
+// freePort is a port nobody listens on now. It lies below the ports that the kernel hands to whoever asks for any
+// (ip_local_port_range starts at 32768): between this look and the server's start, a busy machine takes those.
 func freePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(22000)))
+		if errors.Is(err, syscall.EADDRINUSE) {
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		return l.Addr().(*net.TCPAddr).Port
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no free port between 10000 and 32000 in 100 tries")
+	return 0
 }
 
 // lockedBuffer takes the server's log.
