@@ -178,14 +178,12 @@ func (w *world) plug(n int, p Port) {
 // send has an endpoint send a packet as a station does that knows its neighbours, and returns where it arrived.
 func (w *world) send(rt *rapid.T, t Topology, from int, sent Packet) []string {
 	p := t.Ports[from]
-	res, _ := w.catalog.Get(intent.Key{Kind: intent.KindPort, Project: "red", Name: p.Name})
-	row, err := intent.PortRow(res)
-	w.must(err)
-	next, ok := w.nextHop(t, p.Network, sent.To)
+	next, ok := w.mac(t.Next(from, sent.To))
 	if !ok || p.Host == 0 {
 		return nil
 	}
-	j := w.fabric.Send(p.Name, packet(sent, row.MAC[:], next[:]))
+	own, _ := w.mac(p.Name, "")
+	j := w.fabric.Send(p.Name, sent.Frame(own[:], next[:], nil))
 	if j.Err != nil {
 		rt.Fatalf("%s sends %+v: %v\n%s", p.Name, sent, j.Err, t.YAML())
 	}
@@ -196,31 +194,11 @@ func (w *world) send(rt *rapid.T, t Topology, from int, sent Packet) []string {
 	return at
 }
 
-// nextHop is the MAC address that a station would find: of a neighbour, or of its gateway.
-func (w *world) nextHop(t Topology, network int, to netip.Addr) (flow.MACAddr, bool) {
-	for _, s := range t.Networks[network].Subnets {
-		if s.CIDR.Contains(to) {
-			for p := range w.tables.Ports.Scan() {
-				if p.Network.Name == t.Networks[network].Name {
-					for _, ip := range p.IPs {
-						if ip == to {
-							return p.MAC, true
-						}
-					}
-				}
-			}
-			return flow.MACAddr{}, false
-		}
+// mac is the address of an endpoint or a router.
+func (w *world) mac(port, router string) (flow.MACAddr, bool) {
+	if p, ok := w.tables.Ports.Peek(intent.Key{Kind: intent.KindPort, Project: "red", Name: port}); ok {
+		return p.MAC, true
 	}
-	gateway, ok := t.gateway(network, to)
-	if !ok {
-		return flow.MACAddr{}, false
-	}
-	for i := range w.tables.RouterInterfaces.Scan() {
-		if i.Network.Name == t.Networks[network].Name && i.IP == gateway {
-			r, _ := w.tables.Routers.Peek(i.Key.Router)
-			return r.MAC, true
-		}
-	}
-	return flow.MACAddr{}, false
+	r, ok := w.tables.Routers.Peek(intent.Key{Kind: intent.KindRouter, Project: "red", Name: router})
+	return r.MAC, ok
 }
