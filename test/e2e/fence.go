@@ -58,9 +58,7 @@ func (c *Cloud) misdelivered(cases []Case) []error {
 			c.T.Fatalf("%s: %v", one.Name, err)
 		}
 	}
-	// Twice, because what comes in by different ports of one switch may overtake each other once.
-	c.fence()
-	c.fence()
+	c.Arrived()
 	seen := map[*netlab.Endpoint][]netlab.Packet{}
 	for e, capture := range captures {
 		packets, err := capture.Stop()
@@ -104,8 +102,7 @@ func (c *Cloud) Nowhere(what string, from *netlab.Endpoint, frame func(nonce []b
 	if err := <-ended; err != nil {
 		c.T.Fatal(err)
 	}
-	c.fence()
-	c.fence()
+	c.Arrived()
 	seen := map[*netlab.Endpoint][]netlab.Packet{}
 	for e, capture := range captures {
 		packets, err := capture.Stop()
@@ -131,6 +128,14 @@ func (c *Cloud) capture() map[*netlab.Endpoint]*netlab.Capture {
 		captures[e] = capture
 	}
 	return captures
+}
+
+// Arrived waits until what endpoints have sent has arrived, if it does at all.
+func (c *Cloud) Arrived() {
+	c.T.Helper()
+	// Twice, because what comes in by different ports of one switch may overtake each other once.
+	c.fence()
+	c.fence()
 }
 
 // witnesses are the endpoints that received a frame with the nonce.

@@ -36,7 +36,7 @@ func (t Topology) Arrives(from int, packet Packet) []int {
 
 func (t Topology) arrives(from int, packet Packet) []int {
 	sender, to := t.Ports[from], packet.To
-	if !t.works(from) {
+	if !t.Works(sender) {
 		return nil
 	}
 	for _, s := range t.Networks[sender.Network].Subnets {
@@ -58,16 +58,15 @@ func (t Topology) arrives(from int, packet Packet) []int {
 	return nil
 }
 
-// works tells whether an endpoint can send and receive.
-func (t Topology) works(port int) bool {
-	p := t.Ports[port]
+// Works tells whether an endpoint can send and receive.
+func (t Topology) Works(p Port) bool {
 	return p.Host != 0 && !p.Down && !t.Networks[p.Network].Down
 }
 
 // owner returns the endpoint that has an address on a network and works.
 func (t Topology) owner(network int, ip netip.Addr) []int {
 	for i, p := range t.Ports {
-		if p.Network == network && slices.Contains(p.IPs, ip) && t.works(i) {
+		if p.Network == network && slices.Contains(p.IPs, ip) && t.Works(p) {
 			return []int{i}
 		}
 	}
