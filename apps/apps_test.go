@@ -112,7 +112,7 @@ func apply(t *intent.Tables, e edit) {
 		if e.Flag {
 			id = fmt.Sprintf("uid-%d", e.Port)
 		}
-		t.Interfaces.Put(intent.Interface{Key: iface, IfaceID: id, OFPort: uint32(e.Port*40 + e.Alt), Seq: uint64(e.Host*4 + e.Alt)})
+		t.Interfaces.Put(intent.Interface{MTU: uint32(1400 + 100*(e.Alt%2)), Key: iface, IfaceID: id, OFPort: uint32(e.Port*40 + e.Alt), Seq: uint64(e.Host*4 + e.Alt)})
 	case "unplug":
 		t.Interfaces.Delete(iface)
 	case "member":

@@ -398,7 +398,7 @@ func endpoints(host string, all []*ovsdb.Interface) []intent.Interface {
 }
 
 func endpoint(host string, i *ovsdb.Interface) intent.Interface {
-	return intent.Interface{Key: intent.InterfaceKey{Host: host, Name: i.Name}, IfaceID: i.IfaceID, OFPort: uint32(max(i.OFPort, 0))}
+	return intent.Interface{Key: intent.InterfaceKey{Host: host, Name: i.Name}, IfaceID: i.IfaceID, OFPort: uint32(max(i.OFPort, 0)), MTU: uint32(max(i.MTU, 0))}
 }
 
 // difference walks two lists sorted by name; an interface that did not change is the same pointer in both.

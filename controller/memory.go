@@ -48,6 +48,7 @@ type rememberedInterface struct {
 	IfaceID string `json:"ifaceId"`
 	OFPort  uint32 `json:"ofport"`
 	Seq     uint64 `json:"seq"`
+	MTU     uint32 `json:"mtu,omitempty"`
 }
 
 func newMemory(s store.Store, log *logrus.Entry) *memory {
@@ -76,7 +77,7 @@ func (m *memory) observed(host string, o observedHost) { m.set(hostPrefix+host, 
 func (m *memory) forgotten(host string)                { m.set(hostPrefix+host, nil) }
 
 func (m *memory) plugged(i intent.Interface) {
-	m.set(interfaceKey(i.Key), rememberedInterface{i.IfaceID, i.OFPort, i.Seq})
+	m.set(interfaceKey(i.Key), rememberedInterface{i.IfaceID, i.OFPort, i.Seq, i.MTU})
 }
 func (m *memory) unplugged(k intent.InterfaceKey) { m.set(interfaceKey(k), nil) }
 
@@ -143,7 +144,7 @@ func (m *memory) recall(w *world, kv store.KV) error {
 		return err
 	}
 	key := intent.InterfaceKey{Host: host, Name: name}
-	w.tables.Interfaces.Put(intent.Interface{Key: key, IfaceID: r.IfaceID, OFPort: r.OFPort, Seq: r.Seq})
+	w.tables.Interfaces.Put(intent.Interface{Key: key, IfaceID: r.IfaceID, OFPort: r.OFPort, Seq: r.Seq, MTU: r.MTU})
 	w.host(host).plugged[key] = struct{}{}
 	w.seq = max(w.seq, r.Seq)
 	return nil

@@ -59,7 +59,8 @@ func (a app) bind(r *table.Reader, p intent.Port, out *compile.Out) {
 		return
 	}
 	i, found := a.newest(r, p)
-	if s, inside := a.Subports.Get(r, p.Key); !found && inside {
+	s, inside := a.Subports.Get(r, p.Key)
+	if !found && inside {
 		out.Pending("%s has no interface on the host of its parent, %s, yet", s.Trunk, s.Parent)
 		return
 	}
@@ -76,7 +77,21 @@ func (a app) bind(r *table.Reader, p intent.Port, out *compile.Out) {
 		out.Pending("interface %q of host %q has no OpenFlow port number yet", i.Key.Name, i.Key.Host)
 		return
 	}
-	compile.Emit(out, a.Bindings, intent.Binding{Port: p.Key, Network: p.Network, Host: i.Key.Host, Interface: i.Key.Name, OFPort: i.OFPort})
+	b := intent.Binding{Port: p.Key, Network: p.Network, Host: i.Key.Host, Interface: i.Key.Name, OFPort: i.OFPort, MTU: i.MTU}
+	if inside {
+		b.MTU = a.trunkMTU(r, s)
+	}
+	compile.Emit(out, a.Bindings, b)
+}
+
+// trunkMTU is what the interface takes that frames of a subport come in by: the parent's.
+func (a app) trunkMTU(r *table.Reader, s intent.Subport) uint32 {
+	parent, ok := a.Ports.Get(r, s.Parent)
+	if !ok {
+		return 0
+	}
+	i, _ := a.newest(r, parent)
+	return i.MTU
 }
 
 // behind binds a port to the unmanaged host that its spec names. Of its interfaces nothing is known, nor needed.

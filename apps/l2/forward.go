@@ -59,7 +59,7 @@ func (a app) forwardTunnel(r *table.Reader, n intent.Network, p intent.Port, b i
 	match := flow.Match{pipeline.Net.Is(uint64(n.Tag)), pipeline.Via.Is(0), flow.MAC(flow.EthDst, p.MAC)}
 	for _, host := range hosts {
 		if host != b.Host {
-			out.Flow(host, pipeline.L2, prioPort, match, leave)
+			out.Flow(host, pipeline.L2, prioFar, match, leave)
 		}
 	}
 }
@@ -137,7 +137,7 @@ func (a app) forwardFrom(r *table.Reader, n intent.Network, p intent.Port, s int
 	}
 	to := flow.Match{pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthDst, p.MAC)}
 	for _, via := range vias(at, s.Key.Index) {
-		out.Flow(host, pipeline.L2, prioPort, append(to[:2:2], pipeline.Via.Is(via)), leave)
+		out.Flow(host, pipeline.L2, prioFar, append(to[:2:2], pipeline.Via.Is(via)), leave)
 	}
 	out.Flow(host, pipeline.L2, prioAway, to, nil)
 }

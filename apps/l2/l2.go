@@ -3,6 +3,8 @@
 package l2
 
 import (
+	"math"
+
 	"github.com/weft-sdn/weft/apps/carry"
 	"github.com/weft-sdn/weft/apps/pipeline"
 	"github.com/weft-sdn/weft/controller/compile"
@@ -17,8 +19,11 @@ type app struct{ *intent.Tables }
 const (
 	prioTagged, prioWhole = 100, 90  // classify
 	prioGroup             = 120      // wire_origin: a group address is nobody's
-	prioPort              = 100      // wire_origin, l2: a port's address
-	prioAway              = 90       // l2: a port's address, from where the port itself is
+	prioPort              = 100      // wire_origin, l2: a port's address; in l2, of a port of this host
+	prioGiant             = 97       // l2: what is too large leaves the host by no way
+	prioRouted            = 250      // neighbour: what is too large has been answered before, if it is to be
+	prioFar               = 95       // l2: the address of a port of another host
+	prioAway              = 90       // l2: the same, from where the port itself is
 	prioAnybody           = 10       // wire_origin, l2: an address that is no port's
 	prioLearned, prioBack = 100, 110 // unknown: a way that was learned, but not the one that the frame came by
 )
@@ -50,6 +55,8 @@ func (a app) base(_ *table.Reader, h intent.Host, out *compile.Out) {
 		return
 	}
 	out.Flow(h.Name, pipeline.WireOrigin, prioGroup, flow.Match{flow.MACMasked(flow.EthSrc, multicast, multicast)}, pipeline.Drop(pipeline.ForeignMAC))
+	out.Flow(h.Name, pipeline.L2, prioGiant, flow.Match{pipeline.Giant.Is(1)}, pipeline.DropLarger(pipeline.Oversize))
+	out.Flow(h.Name, pipeline.Neighbour, prioRouted, flow.Match{pipeline.Giant.Is(1)}, pipeline.DropLarger(pipeline.Oversize))
 	out.Flow(h.Name, pipeline.L2, 50, flow.Match{flow.MACMasked(flow.EthDst, multicast, multicast)}, flow.Actions{flow.Goto(pipeline.Flood)})
 }
 
@@ -78,8 +85,22 @@ func (a app) attach(r *table.Reader, b intent.Binding, out *compile.Out) {
 	if !n.Transparent {
 		match = append(match, flow.U32(flow.VLANVID, 0))
 	}
-	out.Flow(b.Host, pipeline.Classify, prioTagged, match,
-		flow.Actions{pipeline.Net.Set(uint64(n.Tag)), flow.Goto(next)})
+	do := flow.Actions{pipeline.Net.Set(uint64(n.Tag)), flow.Goto(next)}
+	if b.MTU > n.MTU {
+		// Looking at the size of each packet is not free: the datapath then sends them one by one. An interface that takes nothing
+		// larger than the network carries needs none of it.
+		do = append(flow.Actions{flow.CheckPktLarger(largest(n), pipeline.Giant)}, do...)
+	}
+	out.Flow(b.Host, pipeline.Classify, prioTagged, match, do)
+}
+
+// largest is the size of a network's largest frames, in bytes: with the Ethernet header and, where ports tag themselves, two tags.
+func largest(n intent.Network) uint16 {
+	size := n.MTU + 14
+	if n.Transparent {
+		size += 2 * 4
+	}
+	return uint16(min(size, math.MaxUint16))
 }
 
 // here tells whether frames of a port may enter its network on its host, and says what keeps the network from being carried

@@ -20,6 +20,8 @@ const (
 	ExpiredLabel DropReason = 6
 	// NoPath is of frames for a host to which there is no label-switched path.
 	NoPath DropReason = 7
+	// Oversize is of frames that are larger than their network carries.
+	Oversize DropReason = 8
 )
 
 // DropReasons lists the reasons with their names in metrics and status.
@@ -33,10 +35,19 @@ var DropReasons = []struct {
 	{UnknownLabel, "unknown-label"},
 	{ExpiredLabel, "expired-label"},
 	{NoPath, "no-label-switched-path"},
+	{Oversize, "oversize"},
 }
 
 // Drop drops a frame and counts it. It costs a step of the lookup, and nothing for the frames that follow: what the
 // datapath remembers is just to drop them.
 func Drop(why DropReason) flow.Actions {
 	return flow.Actions{Reason.Set(uint64(why)), flow.Goto(Dropped)}
+}
+
+// DropLarger drops and counts a frame that check_pkt_larger found too large. It is the datapath that compares the size, so
+// Open vSwitch counts every frame at the flows of both outcomes, whatever its size; but a frame that begins anew after the
+// comparison is counted by what it is. Taking off a label makes any frame begin anew, IP or not.
+func DropLarger(why DropReason) flow.Actions {
+	const mplsUnicast, experimental = 0x8847, 0x88b5 // what the rest of a dropped frame is taken for does not matter
+	return append(flow.Actions{flow.PushMPLS(mplsUnicast), flow.PopMPLS(experimental)}, Drop(why)...)
 }

@@ -23,6 +23,9 @@ var (
 	TooLarge = flow.Sub{ID: flow.Reg2, Off: 25, Len: 1}
 	// Onward is 1 for a packet that another router of this host has sent on.
 	Onward = flow.Sub{ID: flow.Reg2, Off: 26, Len: 1}
+	// Giant is 1 for a frame of a port that is larger than its network carries. Ports of its host in its network may get it;
+	// it goes no further.
+	Giant = flow.Sub{ID: flow.Reg12, Off: 25, Len: 1}
 	// Shard is the part of a network's local ports to which FloodLocal copies the frame (see apps/l2).
 	Shard = flow.Sub{ID: flow.Reg3, Off: 0, Len: 32}
 	// Router is the tag of the router that the frame is at (RouterStatus.tag); RouterIn sets it.
@@ -80,5 +83,6 @@ var Registers = []Register{
 	{"chosen", Chosen, "1: only hosts with a port that asked for its group get the frame"},
 	{"toolarge", TooLarge, "1: the packet is larger than the network that it is routed to carries"},
 	{"onward", Onward, "1: another router has sent the packet on"},
+	{"giant", Giant, "1: the frame is larger than its network carries"},
 	{"shard", Shard, "which of the network's local ports a copy is for"},
 }

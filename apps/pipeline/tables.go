@@ -255,11 +255,11 @@ var Tables = []Table{
 	{
 		ID: Neighbour, Name: "neighbour",
 		Doc:   "Finds the MAC address of the next hop. What goes to another router is at that one now, on this host; that ends, as each router takes one off the packet's time to live.",
-		Match: fields(flow.Reg0, flow.EthType, flow.Reg6, flow.XXReg2),
+		Match: fields(flow.Reg0, flow.Reg12, flow.EthType, flow.Reg6, flow.XXReg2),
 		Set:   fields(flow.Reg2, flow.Reg5, flow.EthDst),
-		Next:  []uint8{Translate},
+		Next:  []uint8{Translate, Dropped},
 		Again: RouterLocal,
-		Apps:  []string{"nat", "neighbour", "route"},
+		Apps:  []string{"l2", "nat", "neighbour", "route"},
 	},
 	{
 		ID: Translate, Name: "translate",
@@ -290,9 +290,9 @@ var Tables = []Table{
 	{
 		ID: L2, Name: "l2",
 		Doc:   "Decides where a frame goes: known unicast to the one port that has the address, broadcast and multicast to flood. Unknown unicast is dropped, unless the network has physical segments or ports without port security.",
-		Match: fields(flow.Reg0, flow.Reg2, flow.EthDst),
-		Set:   fields(flow.Reg1, flow.Reg6, flow.Reg7, flow.Reg12, flow.TunID, flow.TunDst, flow.TunIPv6Dst, flow.VLANVID),
-		Next:  []uint8{Members, Learned, Unknown, Flood, Paths, Deliver},
+		Match: fields(flow.Reg0, flow.Reg2, flow.Reg12, flow.EthDst),
+		Set:   fields(flow.Reg1, flow.Reg2, flow.Reg6, flow.Reg7, flow.Reg12, flow.TunID, flow.TunDst, flow.TunIPv6Dst, flow.VLANVID),
+		Next:  []uint8{Members, Learned, Unknown, Flood, Paths, Deliver, Dropped},
 		Apps:  []string{"l2", "mcast"},
 	},
 	{

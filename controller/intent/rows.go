@@ -112,6 +112,7 @@ type Interface struct {
 	Key     InterfaceKey
 	IfaceID string
 	OFPort  uint32 // 0: none yet
+	MTU     uint32 // the largest packet that it takes, in bytes; 0: not known
 	// Seq orders interfaces with the same iface-id by when they appeared: the newest has the port. It is an observed fact that
 	// is stored with the row, so that output still depends on rows only.
 	Seq uint64
@@ -128,6 +129,7 @@ type Binding struct {
 	Host      string
 	Interface string
 	OFPort    uint32
+	MTU       uint32 // the largest packet that the interface takes, in bytes; 0: not known
 }
 
 // Equal tells whether two rows are the same.

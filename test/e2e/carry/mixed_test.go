@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -207,4 +208,110 @@ func alike(e *netlab.Endpoint, as netip.Addr) netip.Addr {
 		return e.IPv4()
 	}
 	return e.IPv6()
+}
+
+// routed is a second network behind a router.
+const routed = `kind: Network
+project: red
+name: db
+---
+kind: Subnet
+project: red
+name: db-v4
+spec: {network: db, cidr: 10.1.0.0/24}
+---
+kind: Subnet
+project: red
+name: db-v6
+spec: {network: db, cidr: "fd00:11::/64"}
+---
+kind: Port
+project: red
+name: db
+spec: {network: db, fixedIps: [{ip: 10.1.0.21}, {ip: "fd00:11::21"}]}
+---
+kind: Router
+project: red
+name: r1
+spec: {interfaces: [{subnet: web-v4}, {subnet: web-v6}, {subnet: db-v4}, {subnet: db-v6}]}
+`
+
+// Ports whose interfaces take more than their network carries: what is too large may stay on its host, in its network; it goes
+// no further, and is counted. The largest that the network carries passes.
+func TestOversize(t *testing.T) {
+	t.Parallel()
+	c := e2e.New(t, e2e.Options{Hosts: e2e.Hosts(2)})
+	tenant := e2e.Tenant{Project: "red", VMs: 3}
+	c.Apply(tenant.YAML(), routed)
+	c.Apply(tenant.Port(3, "portSecurityEnabled: false"))
+	vms := c.VMs(tenant, "h1", "h2", "h1")
+	far := c.VM("h2", "red/db")
+	c.Active("red/db")
+	checks := func() int {
+		return strings.Count(netlab.Must(c.Host("h1").Ofctl("-O", "OpenFlow13", "dump-flows", "br-int", "table=0"))(t), "check_pkt_larger")
+	}
+	if n := checks(); n != 0 {
+		t.Errorf("%d flows look at the size of frames that cannot be too large", n)
+	}
+	mtu := int(c.Get("network/red/web").GetStatus().GetNetwork().GetMtu())
+	for _, vm := range []*netlab.Endpoint{vms[0], vms[2]} {
+		for link, in := range map[string]*netlab.Namespace{vm.Port(): c.Host("h1").Namespace, vm.Link(): vm.Namespace} {
+			_, err := in.Exec("ip", "link", "set", link, "mtu", fmt.Sprint(mtu+100))
+			c.Do(err)
+		}
+	}
+	c.Eventually(patience, "the larger interfaces are known", func() error {
+		if n := checks(); n != 2 {
+			return fmt.Errorf("%d flows look at the size of frames, want 2", n)
+		}
+		return nil
+	})
+	const padding = 48 // that frames of tests have behind what they carry
+	var cases []e2e.Case
+	var lost uint64
+	send := func(name string, from, to *netlab.Endpoint, largest bool, header int, frame func(payload []byte) []byte) {
+		size := mtu - header
+		if !largest {
+			size++
+		}
+		one := e2e.Case{
+			Name: fmt.Sprintf("%s from %s to %s, %d bytes of payload", name, from.Name(), to.Name(), size), From: from,
+			Frame: func(nonce []byte) []byte { return frame(append(slices.Clone(nonce), make([]byte, size-padding-len(nonce))...)) },
+		}
+		if largest || to == vms[0] || to == vms[2] {
+			one.To = []*netlab.Endpoint{to}
+		} else {
+			lost++
+		}
+		cases = append(cases, one)
+	}
+	gateway := e2e.MAC(c.Get("router/red/r1").GetStatus().GetRouter().GetMacAddress())
+	for _, from := range []*netlab.Endpoint{vms[0], vms[2]} {
+		for _, to := range []*netlab.Endpoint{vms[0], vms[1], vms[2], far} {
+			if from == to {
+				continue
+			}
+			mac := to.MAC()
+			if to == far {
+				mac = gateway
+			}
+			for _, largest := range []bool{true, false} {
+				send("IPv4", from, to, largest, 20+8, e2e.UDP{SrcMAC: from.MAC(), DstMAC: mac, Src: from.IPv4().String(), Dst: to.IPv4().String()}.Frame)
+				send("IPv6", from, to, largest, 40+8, e2e.UDP{SrcMAC: from.MAC(), DstMAC: mac, Src: from.IPv6().String(), Dst: to.IPv6().String()}.Frame)
+				if to != far {
+					send("no IP", from, to, largest, 0, func(payload []byte) []byte { return e2e.Experimental(from.MAC(), mac, payload) })
+				}
+			}
+		}
+	}
+	c.Deliver(cases...)
+	c.Eventually(patience, "what is lost is counted", func() error {
+		if n := drops(c, "h1")["oversize"]; n != lost {
+			return fmt.Errorf("%d frames are, want %d", n, lost)
+		}
+		return nil
+	})
+	if n := drops(c, "h2")["oversize"]; n != 0 {
+		t.Errorf("%d frames dropped for their size at the host that gets the others", n)
+	}
 }
