@@ -130,7 +130,7 @@ func apply(t *intent.Tables, e edit) {
 	case "next router": // has an address on a network of the other, and a network of its own
 		t.Routers.Put(intent.Router{Key: nextRouterKey, Tag: 101, MAC: flow.MACAddr{0xfa, 0x16, 0x3e, 1, 1, byte(e.Alt)}, Up: e.Flag})
 		for _, i := range nextInterfaces(e.Net, e.Alt) {
-			t.RouterInterfaces.Put(i)
+			join(t, i)
 		}
 	case "no next router":
 		t.Routers.Delete(nextRouterKey)
@@ -147,7 +147,7 @@ func apply(t *intent.Tables, e edit) {
 		t.Networks.Put(n)
 	case "interface":
 		for _, i := range routerInterfaces(e.Net, e.Alt) {
-			t.RouterInterfaces.Put(i)
+			join(t, i)
 		}
 	case "no interface":
 		for _, i := range routerInterfaces(e.Net, e.Alt) {
@@ -317,6 +317,20 @@ func mapping(e edit) intent.MappingKey {
 var trunkKey = intent.Key{Kind: intent.KindTrunk, Project: "red", Name: "t1"}
 
 var routerKey = intent.Key{Kind: intent.KindRouter, Project: "red", Name: "r1"}
+
+// join gives a router an interface in the place of those with the same prefix: the catalog lets none be on two.
+func join(t *intent.Tables, i intent.RouterInterface) {
+	var same []intent.InterfaceOf
+	for other := range t.RouterInterfaces.Scan() {
+		if other.Key.Router == i.Key.Router && other.Prefix.Overlaps(i.Prefix) {
+			same = append(same, other.Key)
+		}
+	}
+	for _, k := range same {
+		t.RouterInterfaces.Delete(k)
+	}
+	t.RouterInterfaces.Put(i)
+}
 
 // routerInterfaces are those of a network: its IPv4 and IPv6 subnets.
 func routerInterfaces(net, alt int) []intent.RouterInterface {

@@ -276,7 +276,9 @@ func TestOversize(t *testing.T) {
 		}
 		one := e2e.Case{
 			Name: fmt.Sprintf("%s from %s to %s, %d bytes of payload", name, from.Name(), to.Name(), size), From: from,
-			Frame: func(nonce []byte) []byte { return frame(append(slices.Clone(nonce), make([]byte, size-padding-len(nonce))...)) },
+			Frame: func(nonce []byte) []byte {
+				return frame(append(slices.Clone(nonce), make([]byte, size-padding-len(nonce))...))
+			},
 		}
 		if largest || to == vms[0] || to == vms[2] {
 			one.To = []*netlab.Endpoint{to}
