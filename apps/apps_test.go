@@ -352,6 +352,7 @@ func gateway(e edit) intent.Gateway {
 	if e.Alt == 2 {
 		g.Host = hostName(e.Host)
 	}
+	g.Ending.Change = intent.OnChange(e.Port % 3)
 	return g
 }
 

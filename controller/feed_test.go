@@ -22,7 +22,10 @@ func (nowhere) Apply(int64, []compile.HostDelta) {}
 func (nowhere) Send(string, punt.Out) bool       { return false }
 func (nowhere) Online(string) bool               { return false }
 func (nowhere) InStep(string) bool               { return false }
-func (nowhere) Changed() <-chan struct{}         { return nil }
+
+func (nowhere) Untrack(string, compile.Connections) bool { return false }
+
+func (nowhere) Changed() <-chan struct{} { return nil }
 
 // TestUnreadableIsNotGone has a record spoilt behind the catalog's back: whatever is read then, what it said before stays,
 // until it is deleted.

@@ -71,7 +71,7 @@ type switchboard interface {
 	compile.Sink
 	Send(host string, o punt.Out) bool
 	Online(host string) bool
-	InStep(host string) bool
+	compile.Switches
 	Changed() <-chan struct{}
 }
 
@@ -98,6 +98,7 @@ func newWorld(board switchboard, cfg apps.Config, m *memory, log *logrus.Entry) 
 	remember(m, w.tables.Members)
 	remember(m, w.tables.Away)
 	remember(m, w.tables.Neighbours)
+	remember(m, w.tables.Remembered)
 	remember(m, w.tables.SwitchPorts)
 	remember(m, w.tables.Sightings)
 	remember(m, w.tables.Edges)
@@ -174,7 +175,7 @@ func (w *world) keep() {
 	for range maxKeeps {
 		wrote := false
 		for _, k := range w.keepers {
-			did, waits := k.Keep(time.Now(), w.board.InStep)
+			did, waits := k.Keep(time.Now(), w.board)
 			wrote = wrote || did
 			if waits {
 				w.settled = changed

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/intent"
 	"github.com/weft-sdn/weft/controller/table"
 )
@@ -34,12 +35,12 @@ func NewKeeper(t *intent.Tables) *Keeper {
 }
 
 // Keep implements compile.Keeper.
-func (k *Keeper) Keep(now time.Time, inStep func(host string) bool) (wrote, waits bool) {
+func (k *Keeper) Keep(now time.Time, s compile.Switches) (wrote, waits bool) {
 	if !k.dirty {
 		return false, false
 	}
 	k.dirty = false
-	round := &round{Keeper: k, graph: newGraph(k.Tables), now: now, inStep: inStep, labels: map[string]*labels{}}
+	round := &round{Keeper: k, graph: newGraph(k.Tables), now: now, inStep: s.InStep, labels: map[string]*labels{}}
 	round.edges()
 	for p := range k.Paths.Scan() {
 		if _, wanted := k.Demands.Peek(p.Key.Demand); !wanted {

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/intent"
 )
 
@@ -33,6 +34,10 @@ func newPlant() *plant {
 	return p
 }
 
+// InStep and Untrack implement compile.Switches.
+func (p *plant) InStep(host string) bool                  { return !p.behind[host] }
+func (p *plant) Untrack(string, compile.Connections) bool { return false }
+
 // link sets the link "p1-p2".
 func (p *plant) link(name string, state intent.AdjacencyState, cost uint32) {
 	a, b, _ := strings.Cut(name, "-")
@@ -49,7 +54,7 @@ func (p *plant) link(name string, state intent.AdjacencyState, cost uint32) {
 // keep lets the keeper decide until it has nothing more to say, and lists the paths from h1 to h2.
 func (p *plant) keep() string {
 	for wrote := true; wrote; {
-		wrote, _ = p.keeper.Keep(p.now, func(host string) bool { return !p.behind[host] })
+		wrote, _ = p.keeper.Keep(p.now, p)
 	}
 	var all []string
 	for path := range p.Paths.Scan() {

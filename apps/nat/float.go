@@ -15,9 +15,6 @@ const (
 // float translates between a floating IP and the address of a port, on the host that answers for it. Connections are tracked,
 // so that errors which quote their packets are translated with them.
 func (a app) float(r *table.Reader, f intent.FloatingIP, out *compile.Out) {
-	if f.Port == (intent.Key{}) {
-		return
-	}
 	e, ok := a.Externals.Get(r, intent.ExternalKey{Network: f.Network, IP: f.IP})
 	if !ok {
 		return
@@ -26,6 +23,11 @@ func (a app) float(r *table.Reader, f intent.FloatingIP, out *compile.Out) {
 	if !ok {
 		return
 	}
+	if f.Port == (intent.Key{}) {
+		o.lookUp(f.IP, e.Host, out)
+		return
+	}
+	a.translating(o, intent.Translation{Of: f.Key, Host: e.Host, External: f.IP, Internal: whole(f.Fixed), Inward: true, Outward: true}, f.Ending, out)
 	inside := flow.Match{o.at(), source(f.Fixed)}
 	out.Flow(e.Host, pipeline.Outward, prioAddress, inside, o.leave(f.MAC))
 	out.Counted(compile.Counter{Kind: Sent, Subject: f.Key.String()}, e.Host, pipeline.Translate, prioAddress, with(inside, o.on()),
@@ -46,6 +48,9 @@ func (a app) forward(r *table.Reader, f intent.PortForwarding, out *compile.Out)
 		out.Pending("the gateway of %s is nowhere", f.Router)
 		return
 	}
+	a.translating(o, intent.Translation{
+		Of: f.Key, Host: p.Host, External: f.External, Internal: whole(f.Internal), Inward: true, Protocol: f.Protocol, Ports: f.Ports, To: f.To,
+	}, f.Ending, out)
 	match := flow.Match{o.at(), destination(f.External), flow.U32(flow.IPProto, uint32(f.Protocol))}
 	if f.To == f.Ports {
 		for _, ports := range blocks(f.Ports) {

@@ -110,15 +110,23 @@ func (a app) translate(r *table.Reader, g intent.Gateway, out *compile.Out) {
 	if !ok {
 		return
 	}
+	for _, at := range g.At {
+		o.lookUp(at.IP, p.Host, out)
+	}
 	for _, is4 := range []bool{true, false} {
 		ip, translates := g.Translates(is4)
 		if !translates {
-			out.Flow(p.Host, pipeline.Translate, prioRest, flow.Match{o.on(), o.at(), ethType(is4)}, flow.Actions{flow.Goto(pipeline.Turn)})
+			leave := flow.Actions{flow.Goto(pipeline.Turn)}
+			if looksUp(g, is4) { // for the connections that go on
+				out.Flow(p.Host, pipeline.Translated, prioRest, flow.Match{o.on(), o.at(), ethType(is4)}, leave)
+				leave = o.track(flow.NATSpec{}, pipeline.Translated)
+			}
+			out.Flow(p.Host, pipeline.Translate, prioRest, flow.Match{o.on(), o.at(), ethType(is4)}, leave)
 			out.Flow(p.Host, pipeline.Untranslate, prioRest, flow.Match{o.at(), ethType(is4)}, flow.Actions{flow.Goto(pipeline.RouterLocal)})
 			continue
 		}
 		out.Flow(p.Host, pipeline.Translate, prioRest, flow.Match{o.on(), o.at(), ethType(is4)},
 			o.track(flow.NATSpec{Flags: flow.NATSrc, MinAddr: ip}, pipeline.Translated))
-		out.Flow(p.Host, pipeline.Untranslate, prioGateway, flow.Match{o.at(), destination(ip)}, o.track(flow.NATSpec{}, pipeline.RouterLocal))
+		a.translating(o, intent.Translation{Of: g.Router, Host: p.Host, External: ip, Outward: true}, g.Ending, out)
 	}
 }

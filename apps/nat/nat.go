@@ -51,7 +51,7 @@ type app struct{ *intent.Tables }
 // New returns the app.
 func New(t *intent.Tables) compile.App {
 	a := app{t}
-	return compile.App{Name: "nat", ID: id, Handler: newAnnouncer(t), Rules: []compile.Rule{
+	return compile.App{Name: "nat", ID: id, Handler: newAnnouncer(t), Keeper: newKeeper(t), Rules: []compile.Rule{
 		compile.ForEach("place", t.Gateways, a.place),
 		compile.ForEach("locate", t.FloatingIPs, a.locate),
 		compile.About("central", t.Placed, intent.Key.String, a.central),
@@ -109,6 +109,11 @@ func (o outside) track(nat flow.NATSpec, next uint8) flow.Actions {
 		spec.Flags = flow.CTCommit
 	}
 	return flow.Actions{flow.CT(spec)}
+}
+
+// lookUp gives what comes for an external address the address inside that its connection has, if there is one.
+func (o outside) lookUp(ip netip.Addr, host string, out *compile.Out) {
+	out.Flow(host, pipeline.Untranslate, prioGateway, flow.Match{o.at(), destination(ip)}, o.track(flow.NATSpec{}, pipeline.RouterLocal))
 }
 
 // source and destination match packets from and to an address.

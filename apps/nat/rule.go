@@ -26,6 +26,9 @@ func (a app) rule(r *table.Reader, n intent.NATRule, out *compile.Out) {
 		out.Pending("the gateway of %s is nowhere", n.Router)
 		return
 	}
+	if !n.Stateless {
+		a.translating(o, ruleTranslation(n, p.Host), n.Ending, out)
+	}
 	prio := uint16(prioRule + n.Priority*rulePriorities + 4*n.Internal.Bits())
 	if n.Protocol != 0 {
 		prio += 2
@@ -53,9 +56,6 @@ func (a app) ruleOut(o outside, n intent.NATRule, host string, prio uint16, out 
 	}
 	for _, block := range n.Exempted {
 		out.Flow(host, pipeline.Translate, prio+1, with(match, toward(block)), flow.Actions{flow.Goto(pipeline.Turn)})
-	}
-	if !n.Stateless {
-		out.Flow(host, pipeline.Untranslate, prioGateway, flow.Match{o.at(), destination(n.External.Addr())}, o.track(flow.NATSpec{}, pipeline.RouterLocal))
 	}
 }
 

@@ -3,6 +3,7 @@ package compile
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"time"
 
 	"github.com/weft-sdn/weft/controller/punt"
@@ -25,9 +26,31 @@ type App struct {
 // and what has to happen in an order that spans switches. Its decisions are rows, from which rules make flows.
 type Keeper interface {
 	// Keep is called on the goroutine that owns the rows, after each Step and about once a second. It may read rows, and write
-	// rows of tables that are the app's own. inStep tells whether a host's switch has everything that was asked of it. Keep
-	// returns whether it has written anything, and whether it wants to be called again when some switch is in step.
-	Keep(now time.Time, inStep func(host string) bool) (wrote, waits bool)
+	// rows of tables that are the app's own. Keep returns whether it has written anything, and whether it wants to be called
+	// again when some switch is in step.
+	Keep(now time.Time, s Switches) (wrote, waits bool)
+}
+
+// Switches are what a Keeper knows of the switches and can have them do.
+type Switches interface {
+	// InStep tells whether a host's switch is connected and has everything that was asked of it.
+	InStep(host string) bool
+	// Untrack has a host's switch forget connections, and tells whether it will: not when it is not connected or has too much
+	// to do.
+	Untrack(host string, c Connections) bool
+}
+
+// Connections are those that a switch tracks in a zone and that look like this. What is not valid or zero is not looked at.
+type Connections struct {
+	Zone        uint16
+	Protocol    uint8 // of IP
+	Orig, Reply Ends  // of packets as who began sends them, and of the answers
+}
+
+// Ends are where packets come from and where they go.
+type Ends struct {
+	Src, Dst         netip.Addr
+	SrcPort, DstPort uint16
 }
 
 // Rule is a function over the rows of a table, made by [ForEach].

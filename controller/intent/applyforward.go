@@ -108,7 +108,8 @@ func FloatingIPRow(res *weftv1.Resource) (FloatingIP, error) {
 	if err != nil {
 		return FloatingIP{}, fmt.Errorf("%s: %w", key, err)
 	}
-	return FloatingIP{Key: key, Network: f.network, IP: f.at.ip, MAC: f.mac, Router: f.router, Port: f.port, Fixed: f.fixed}, nil
+	return FloatingIP{Key: key, Network: f.network, IP: f.at.ip, MAC: f.mac, Router: f.router, Port: f.port, Fixed: f.fixed,
+		Ending: endingOf(res.GetFloatingIpSpec())}, nil
 }
 
 // PortForwardingRow returns the row of a stored port forwarding.
@@ -119,7 +120,7 @@ func PortForwardingRow(res *weftv1.Resource) (PortForwarding, error) {
 		return PortForwarding{}, fmt.Errorf("%s: %w", key, err)
 	}
 	return PortForwarding{Key: key, Router: f.router, External: f.external, Protocol: f.protocol, Ports: f.ports,
-		Port: f.port, Internal: f.internal, To: f.to}, nil
+		Port: f.port, Internal: f.internal, To: f.to, Ending: endingOf(res.GetPortForwardingSpec())}, nil
 }
 
 // GatewayRow returns the row of a stored router's gateway; false when it has none. Which gateways its subnets have is for
@@ -133,7 +134,7 @@ func GatewayRow(res *weftv1.Resource) (Gateway, bool, error) {
 	if f == nil {
 		return Gateway{}, false, nil
 	}
-	g := Gateway{Router: key, Network: f.network, MAC: f.mac, Zone: uint16(f.zone), SNAT4: unlessSaid(spec.EnableSnat), SNAT6: spec.GetEnableSnat6(), Host: spec.GetHost()}
+	g := Gateway{Router: key, Network: f.network, MAC: f.mac, Zone: uint16(f.zone), SNAT4: unlessSaid(spec.EnableSnat), SNAT6: spec.GetEnableSnat6(), Host: spec.GetHost(), Ending: endingOf(spec)}
 	for _, c := range f.ips {
 		g.At = append(g.At, GatewayIP{Subnet: c.subnet, IP: c.ip})
 	}

@@ -65,6 +65,12 @@ func TestNATViolations(t *testing.T) {
 		{"two families", `natrule/red/x router:"out" type:"dnat" external_ip:"198.51.100.100" internal_ip:"fd00::1"`,
 			`natrule/red/x: spec.internalIp: fd00::1 is of another family than 198.51.100.100`},
 		{"a floating IP that a rule has", `floatingip/red/parts network:"net/ext"`, `floatingip/red/parts: natrule/red/n needs it as it was: 198.51.100.102 is neither a gateway address of router/red/out nor a floating IP with that router and no port`},
+		{"connections that end somehow", `natrule/red/x router:"out" type:"snat" external_ip:"198.51.100.102" internal_ip:"10.1.0.0/25" on_change:"cull"`,
+			`natrule/red/x: spec.onChange: "cull" is none of cut, drain, keep`},
+		{"a time to drain without", `portforwarding/red/web floating_ip:"parts" protocol:"tcp" external_ports:"8000" port:"db1" drain_seconds:5`,
+			`portforwarding/red/web: spec.drainSeconds: is for onChange: drain`},
+		{"a long time to drain", `router/red/out interfaces:{subnet:"db-v4"} external_gateway:{network:"net/ext" on_change:"drain" drain_seconds:86401}`,
+			`router/red/out: spec.externalGateway.drainSeconds: 86,401 is too long: at most 86,400`},
 		{"a network closed", `network/net/ext type:"flat" physical_network:"phys1" shared:true`,
 			`network/net/ext: spec.external: cannot be taken away: floatingip/red/parts, floatingip/red/whole, router/red/out`},
 		{"used up", `floatingip/red/x network:"net/ext" ip:"198.51.100.103"

@@ -40,7 +40,7 @@ type ruleError struct {
 
 // ruleOf reads a rule.
 func ruleOf(key Key, spec *weftv1.NATRuleSpec) (ruleFacts, error) {
-	f := ruleFacts{NATRule: NATRule{Key: key, Router: Reference(KindRouter, key.Project, spec.GetRouter()), Priority: int(spec.GetPriority()), Stateless: spec.GetStateless()}}
+	f := ruleFacts{NATRule: NATRule{Key: key, Router: Reference(KindRouter, key.Project, spec.GetRouter()), Priority: int(spec.GetPriority()), Stateless: spec.GetStateless(), Ending: endingOf(spec)}}
 	switch spec.GetType() {
 	case "snat":
 		f.Source = true
@@ -151,6 +151,7 @@ func (f *ruleFacts) problem() error {
 
 func (t *txn) parseRule(d *draft, spec *weftv1.NATRuleSpec) {
 	t.parseRef(d, "spec.router", KindRouter, spec.GetRouter())
+	t.parseEnding(d, "spec", spec)
 	if d.bad {
 		return
 	}

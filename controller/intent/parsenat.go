@@ -64,6 +64,7 @@ func (t *txn) parseExternalGateway(d *draft, given *weftv1.ExternalGateway) {
 		return
 	}
 	d.gateway.ips = t.parseWantedIPs(d, field+".fixedIps", given.GetFixedIps())
+	t.parseEnding(d, field, given)
 	if s := given.GetHost(); s != "" {
 		if problem := nameProblem(s); problem != "" {
 			t.refuse(d, field+".host", ReasonInvalid, "%s", problem)
@@ -73,6 +74,7 @@ func (t *txn) parseExternalGateway(d *draft, given *weftv1.ExternalGateway) {
 
 func (t *txn) parseFloat(d *draft, spec *weftv1.FloatingIPSpec) {
 	t.parseReference(d, "spec.network", spec.GetNetwork())
+	t.parseEnding(d, "spec", spec)
 	d.float.ip = t.parseOptionalIP(d, "spec.ip", spec.GetIp())
 	d.float.fixed = t.parseOptionalIP(d, "spec.fixedIp", spec.GetFixedIp())
 	if spec.GetPort() != "" {
@@ -85,6 +87,44 @@ func (t *txn) parseFloat(d *draft, spec *weftv1.FloatingIPSpec) {
 	}
 	if d.float.ip.IsValid() && d.float.fixed.IsValid() && d.float.ip.Is4() != d.float.fixed.Is4() {
 		t.refuse(d, "spec.fixedIp", ReasonInvalid, "%s is of another family than %s", d.float.fixed, d.float.ip)
+	}
+}
+
+// endings are the ways to end connections, as specs call them.
+var endings = map[string]OnChange{"": Cut, "cut": Cut, "drain": Drain, "keep": Keep}
+
+const (
+	defaultDrain = 300
+	maxDrain     = 24 * 60 * 60
+)
+
+// ender is a spec that says what becomes of connections.
+type ender interface {
+	GetOnChange() string
+	GetDrainSeconds() uint32
+}
+
+// endingOf reads what a stored spec says becomes of connections.
+func endingOf(spec ender) Ending {
+	e := Ending{Change: endings[spec.GetOnChange()]}
+	if e.Change == Drain {
+		if e.Within = spec.GetDrainSeconds(); e.Within == 0 {
+			e.Within = defaultDrain
+		}
+	}
+	return e
+}
+
+// parseEnding refuses what is no way to end connections; field is that of the spec.
+func (t *txn) parseEnding(d *draft, field string, spec ender) {
+	way, ok := endings[spec.GetOnChange()]
+	switch n := spec.GetDrainSeconds(); {
+	case !ok:
+		t.refuse(d, field+".onChange", ReasonInvalid, "%q is none of cut, drain, keep%s", spec.GetOnChange(), didYouMean(spec.GetOnChange(), []string{"cut", "drain", "keep"}))
+	case n != 0 && way != Drain:
+		t.refuse(d, field+".drainSeconds", ReasonInvalid, "is for onChange: drain")
+	case n > maxDrain:
+		t.refuse(d, field+".drainSeconds", ReasonInvalid, "%s is too long: at most %s", reported(n), reported(maxDrain))
 	}
 }
 
@@ -105,6 +145,7 @@ var forwarded = map[string]uint8{"tcp": 6, "udp": 17, "sctp": 132}
 
 func (t *txn) parseForward(d *draft, spec *weftv1.PortForwardingSpec) {
 	f := &d.forward
+	t.parseEnding(d, "spec", spec)
 	switch {
 	case spec.GetFloatingIp() != "" && spec.GetRouter() != "":
 		t.refuse(d, "spec.router", ReasonInvalid, "must be left out: the floating IP tells the address")

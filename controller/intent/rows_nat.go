@@ -18,6 +18,7 @@ type Gateway struct {
 	SNAT6   bool
 	Host    string // the only one where it may be; empty: any
 	At      []GatewayIP
+	Ending  Ending // of connections, when it translates no more
 }
 
 // GatewayIP is an address of a router on an external network.
@@ -29,7 +30,7 @@ type GatewayIP struct {
 // Equal tells whether two rows are the same.
 func (g Gateway) Equal(o Gateway) bool {
 	return g.Router == o.Router && g.Network == o.Network && g.MAC == o.MAC && g.Zone == o.Zone && g.SNAT4 == o.SNAT4 &&
-		g.SNAT6 == o.SNAT6 && g.Host == o.Host && slices.Equal(g.At, o.At)
+		g.SNAT6 == o.SNAT6 && g.Host == o.Host && g.Ending == o.Ending && slices.Equal(g.At, o.At)
 }
 
 // Translates tells whether packets of a family leave with the gateway's address, and returns that.
@@ -54,6 +55,7 @@ type FloatingIP struct {
 	Router  Key        // zero: none
 	Port    Key        // zero: none
 	Fixed   netip.Addr // of the port
+	Ending  Ending
 }
 
 // Equal tells whether two rows are the same.
@@ -69,6 +71,7 @@ type PortForwarding struct {
 	Port     Key
 	Internal netip.Addr
 	To       PortRange // as many
+	Ending   Ending
 }
 
 // NATRule is a translation at a router's gateway.
@@ -86,6 +89,7 @@ type NATRule struct {
 	Outside   []netip.Prefix // empty: all
 	Exempted  []netip.Prefix
 	Stateless bool
+	Ending    Ending
 }
 
 // PortRange is some ports, both ends included.
@@ -103,7 +107,7 @@ func (p PortRange) String() string {
 func (n NATRule) Equal(o NATRule) bool {
 	return n.Key == o.Key && n.Router == o.Router && n.Source == o.Source && n.Target == o.Target && n.External == o.External &&
 		n.Internal == o.Internal && n.Protocol == o.Protocol && n.Ports == o.Ports && n.To == o.To && n.Priority == o.Priority &&
-		n.Stateless == o.Stateless && slices.Equal(n.Outside, o.Outside) && slices.Equal(n.Exempted, o.Exempted)
+		n.Stateless == o.Stateless && n.Ending == o.Ending && slices.Equal(n.Outside, o.Outside) && slices.Equal(n.Exempted, o.Exempted)
 }
 
 // overlaps tells whether two ranges share a port.

@@ -36,9 +36,14 @@ type Tables struct {
 	Neighbours *table.Table[ExternalKey, Neighbour]
 
 	// Derived by apps/nat.
-	Placed    *table.Table[Key, Placed]
-	Externals *table.Table[ExternalKey, External]
-	Centrals  *table.Table[Central, Central]
+	Placed       *table.Table[Key, Placed]
+	Externals    *table.Table[ExternalKey, External]
+	Centrals     *table.Table[Central, Central]
+	Translations *table.Table[Translation, Translating]
+
+	// Kept by apps/nat: connections that hosts may have.
+	Remembered *table.Table[Translation, Translated]
+
 	// Of bare switches and the links between them.
 	Links       *table.Table[Key, Link]
 	Switches    *table.Table[string, Switch]
@@ -250,6 +255,8 @@ func (t *Tables) translation() {
 	t.Placed = table.New(db, "placed", func(p Placed) Key { return p.Router })
 	t.Externals = table.New(db, "external", func(e External) ExternalKey { return ExternalKey{e.Network, e.IP} })
 	t.Centrals = table.New(db, "central", func(c Central) Central { return c })
+	t.Translations = table.New(db, "translation", func(t Translating) Translation { return t.Translation })
+	t.Remembered = table.New(db, "remembered", func(t Translated) Translation { return t.Translation })
 	t.GatewaysOn = table.NewSet(t.Gateways, "gateways on", func(g Gateway, add func(Key, Key)) { add(g.Network, g.Router) })
 	t.FloatsOf = table.NewSet(t.FloatingIPs, "floating IPs of", func(f FloatingIP, add func(Key, Key)) { add(f.Router, f.Key) })
 	t.ForwardedTo = table.NewSet(t.PortForwardings, "forwarded external addresses of", func(f PortForwarding, add func(Key, netip.Addr)) {

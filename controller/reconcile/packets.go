@@ -5,10 +5,17 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/punt"
 	"github.com/weft-sdn/weft/southbound/flow"
 	"github.com/weft-sdn/weft/southbound/openflow"
 )
+
+// outgoing is something for a switch that is no part of its desired state: a packet to be sent, or connections to be forgotten.
+type outgoing struct {
+	packet punt.Out
+	forget *openflow.CTFlushRequest
+}
 
 // maxOuts is how many packets may wait for a switch to take them: what it is slower than is dropped, and asked for again.
 const maxOuts = 1024
@@ -31,7 +38,16 @@ func punted(host string, p *openflow.PacketIn) (*punt.Packet, bool) {
 }
 
 // Send has a host's switch send a packet, and tells whether it will: not when it is not connected, or has too many to send.
-func (b *Board) Send(host string, o punt.Out) bool {
+func (b *Board) Send(host string, o punt.Out) bool { return b.send(host, outgoing{packet: o}) }
+
+// Untrack has a host's switch forget connections, and tells whether it will, as Send does.
+func (b *Board) Untrack(host string, c compile.Connections) bool {
+	return b.send(host, outgoing{forget: &openflow.CTFlushRequest{
+		Proto: c.Protocol, Zone: c.Zone, ZoneGiven: true, Orig: openflow.CTTuple(c.Orig), Reply: openflow.CTTuple(c.Reply),
+	}})
+}
+
+func (b *Board) send(host string, o outgoing) bool {
 	if !b.Online(host) {
 		return false
 	}
@@ -66,15 +82,31 @@ func (r *Reconciler) sendPackets(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		case o := <-r.Target.outs:
-			actions, err := flow.AppendActions(nil, o.Actions)
+			message, err := o.message()
 			if err != nil {
 				r.Log.WithError(err).Error("a packet could not be sent")
 				continue
 			}
-			out := openflow.PacketOut{Buffer: openflow.NoBuffer, InPort: o.InPort, Actions: actions, Data: o.Data}
-			if _, err := r.Conn.Send(ctx, func(b []byte, xid uint32) []byte { return openflow.AppendPacketOut(b, xid, &out) }); err != nil {
+			if _, err := r.Conn.Send(ctx, message); err != nil {
 				return fmt.Errorf("packet-out: %w", err)
 			}
 		}
 	}
+}
+
+// message returns what appends it as a message.
+func (o outgoing) message() (func(b []byte, xid uint32) []byte, error) {
+	switch q := o.forget; {
+	case q == nil:
+	case q.Orig == openflow.CTTuple{} && q.Reply == openflow.CTTuple{}: // known by older switches, too
+		return func(b []byte, xid uint32) []byte { return openflow.AppendCTFlushZone(b, xid, q.Zone) }, nil
+	default:
+		return func(b []byte, xid uint32) []byte { return openflow.AppendCTFlush(b, xid, q) }, nil
+	}
+	actions, err := flow.AppendActions(nil, o.packet.Actions)
+	if err != nil {
+		return nil, err
+	}
+	out := openflow.PacketOut{Buffer: openflow.NoBuffer, InPort: o.packet.InPort, Actions: actions, Data: o.packet.Data}
+	return func(b []byte, xid uint32) []byte { return openflow.AppendPacketOut(b, xid, &out) }, nil
 }

@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/weft-sdn/weft/controller/compile"
-	"github.com/weft-sdn/weft/controller/punt"
 	"github.com/weft-sdn/weft/southbound/flow"
 )
 
@@ -19,7 +18,7 @@ type Target struct {
 	host         string
 	wake         chan struct{} // capacity 1: something is marked
 	portsChanged chan struct{} // capacity 1
-	outs         chan punt.Out // packets to be sent
+	outs         chan outgoing // to be sent
 
 	mu                       sync.Mutex
 	flows                    map[flow.Key]*entry
@@ -92,7 +91,7 @@ type Stats struct {
 }
 
 func newTarget(host string) *Target {
-	return &Target{host: host, wake: make(chan struct{}, 1), portsChanged: make(chan struct{}, 1), outs: make(chan punt.Out, maxOuts), ports: map[compile.PortKey]compile.OVSPort{}, flows: map[flow.Key]*entry{}, groups: map[uint32]flow.Group{},
+	return &Target{host: host, wake: make(chan struct{}, 1), portsChanged: make(chan struct{}, 1), outs: make(chan outgoing, maxOuts), ports: map[compile.PortKey]compile.OVSPort{}, flows: map[flow.Key]*entry{}, groups: map[uint32]flow.Group{},
 		meters: map[uint32]flow.Meter{}, marked: newMarks(), flying: newMarks(), refused: map[flow.Key]string{}, counts: newCounts()}
 }
 

@@ -131,6 +131,7 @@ func floatingColumns() []resourceColumn {
 		{"ROUTER", left, func(r *weftv1.Resource) string { return st(r).GetRouter() }},
 		{"HOST", left, func(r *weftv1.Resource) string { return st(r).GetHost() }},
 		{"MODE", left, func(r *weftv1.Resource) string { return st(r).GetMode() }},
+		{"ON CHANGE", left, func(r *weftv1.Resource) string { return onChange(r.GetFloatingIpSpec()) }},
 	}
 }
 
@@ -142,6 +143,7 @@ func forwardingColumns() []resourceColumn {
 		{"INTERNAL", left, func(r *weftv1.Resource) string { return endpoint(st(r).GetInternalIp(), internalPorts(r)) }},
 		{"PORT", left, func(r *weftv1.Resource) string { return spec(r).GetPort() }},
 		{"HOST", left, func(r *weftv1.Resource) string { return st(r).GetHost() }},
+		{"ON CHANGE", left, func(r *weftv1.Resource) string { return onChange(spec(r)) }},
 	}
 }
 
@@ -154,7 +156,13 @@ func ruleColumns() []resourceColumn {
 		{"INTERNAL", left, func(r *weftv1.Resource) string { return spec(r).GetInternalIp() }},
 		{"PRIORITY", right, func(r *weftv1.Resource) string { return number(spec(r).GetPriority()) }},
 		{"HOST", left, func(r *weftv1.Resource) string { return r.GetStatus().GetNatRule().GetHost() }},
+		{"ON CHANGE", left, func(r *weftv1.Resource) string { return onChange(spec(r)) }},
 	}
+}
+
+// onChange is what becomes of connections when what translates them changes.
+func onChange(spec interface{ GetOnChange() string }) string {
+	return cmp.Or(spec.GetOnChange(), "cut")
 }
 
 // internalPorts are those inside to which a forwarding leads.

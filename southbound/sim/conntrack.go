@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/weft-sdn/weft/southbound/flow"
+	"github.com/weft-sdn/weft/southbound/openflow"
 )
 
 // Bits of ct_state (ovs-fields(7)).
@@ -168,6 +169,23 @@ func (k tracker) track(p *packet, t *tracking, zone uint16, exec func(*packet)) 
 	}
 	p.is(flow.CTState, state|before)
 	p.describe(c.original)
+}
+
+// forget drops the connections that look as asked.
+func (k tracker) forget(q openflow.CTFlushRequest) {
+	for _, c := range k {
+		zone, proto := !bool(q.ZoneGiven) || c.original.zone == q.Zone, q.Proto == 0 || c.original.proto == q.Proto
+		if zone && proto && c.original.fits(q.Orig) && c.reply.fits(q.Reply) {
+			delete(k, c.original)
+			delete(k, c.reply)
+		}
+	}
+}
+
+// fits tells whether a direction looks as asked; what is not valid or zero is not looked at.
+func (t tuple5) fits(q openflow.CTTuple) bool {
+	return (!q.Src.IsValid() || q.Src == t.src) && (!q.Dst.IsValid() || q.Dst == t.dst) &&
+		(q.SrcPort == 0 || q.SrcPort == t.srcPort) && (q.DstPort == 0 || q.DstPort == t.dstPort)
 }
 
 // describe fills in the fields of the connection's original direction.

@@ -192,6 +192,13 @@ func (c *session) experimenter(m openflow.Message) error {
 			}
 		}
 		return nil
+	case openflow.CTFlush:
+		q, err := openflow.ParseCTFlush(e)
+		if err != nil {
+			return err
+		}
+		c.sw.tracker.forget(q)
+		return nil
 	case openflow.MonitorCancel:
 		return c.cancelMonitor(e)
 	case openflow.BundleControlMessage:

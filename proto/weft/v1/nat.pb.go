@@ -34,7 +34,14 @@ type FloatingIPSpec struct {
 	// Which of the port's addresses; empty: the first one of the same family.
 	FixedIp string `protobuf:"bytes,4,opt,name=fixed_ip,json=fixedIp,proto3" json:"fixed_ip,omitempty"`
 	// The router that translates. Needed only where there is more than one, or no port.
-	Router        string `protobuf:"bytes,5,opt,name=router,proto3" json:"router,omitempty"`
+	Router string `protobuf:"bytes,5,opt,name=router,proto3" json:"router,omitempty"`
+	// What becomes of live connections when it comes to stand for another address or for none: "cut" (default: they end at once), "drain"
+	// (they go on until they end, at most for drain_seconds) or "keep" (they go on until they end). New ones are as the new
+	// configuration says in any case. Connections end
+	// with the address outside and with its host: those of a distributed floating IP go on only where the gateway is on the same host.
+	OnChange string `protobuf:"bytes,6,opt,name=on_change,json=onChange,proto3" json:"on_change,omitempty"`
+	// drain: for how long. Default 300, at most 86400.
+	DrainSeconds  uint32 `protobuf:"varint,7,opt,name=drain_seconds,json=drainSeconds,proto3" json:"drain_seconds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -102,6 +109,20 @@ func (x *FloatingIPSpec) GetRouter() string {
 		return x.Router
 	}
 	return ""
+}
+
+func (x *FloatingIPSpec) GetOnChange() string {
+	if x != nil {
+		return x.OnChange
+	}
+	return ""
+}
+
+func (x *FloatingIPSpec) GetDrainSeconds() uint32 {
+	if x != nil {
+		return x.DrainSeconds
+	}
+	return 0
 }
 
 // FloatingIPStatus is what was allocated, computed and observed for a floating IP.
@@ -257,6 +278,13 @@ type PortForwardingSpec struct {
 	InternalIp string `protobuf:"bytes,6,opt,name=internal_ip,json=internalIp,proto3" json:"internal_ip,omitempty"`
 	// The internal port, or a range as long as the external one; empty: the same as outside.
 	InternalPorts string `protobuf:"bytes,7,opt,name=internal_ports,json=internalPorts,proto3" json:"internal_ports,omitempty"`
+	// What becomes of live connections when it changes or is deleted: "cut" (default: they end at once), "drain"
+	// (they go on until they end, at most for drain_seconds) or "keep" (they go on until they end). New ones are as the new
+	// configuration says in any case. They end with the external address, and when
+	// the gateway moves.
+	OnChange string `protobuf:"bytes,8,opt,name=on_change,json=onChange,proto3" json:"on_change,omitempty"`
+	// drain: for how long. Default 300, at most 86400.
+	DrainSeconds  uint32 `protobuf:"varint,9,opt,name=drain_seconds,json=drainSeconds,proto3" json:"drain_seconds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -338,6 +366,20 @@ func (x *PortForwardingSpec) GetInternalPorts() string {
 		return x.InternalPorts
 	}
 	return ""
+}
+
+func (x *PortForwardingSpec) GetOnChange() string {
+	if x != nil {
+		return x.OnChange
+	}
+	return ""
+}
+
+func (x *PortForwardingSpec) GetDrainSeconds() uint32 {
+	if x != nil {
+		return x.DrainSeconds
+	}
+	return 0
 }
 
 // PortForwardingStatus is what was computed for a port forwarding.
@@ -442,7 +484,14 @@ type NATRuleSpec struct {
 	Exempted []string `protobuf:"bytes,10,rep,name=exempted,proto3" json:"exempted,omitempty"`
 	// Whether each packet is translated by itself, with no connection tracked. For dnat_and_snat without ports; what errors quote is
 	// not translated then.
-	Stateless     bool `protobuf:"varint,11,opt,name=stateless,proto3" json:"stateless,omitempty"`
+	Stateless bool `protobuf:"varint,11,opt,name=stateless,proto3" json:"stateless,omitempty"`
+	// What becomes of live connections when it changes or is deleted: "cut" (default: they end at once), "drain"
+	// (they go on until they end, at most for drain_seconds) or "keep" (they go on until they end). New ones are as the new
+	// configuration says in any case. They end with the external address, and when
+	// the gateway moves. A stateless rule knows of no connections: what it does changes at once.
+	OnChange string `protobuf:"bytes,12,opt,name=on_change,json=onChange,proto3" json:"on_change,omitempty"`
+	// drain: for how long. Default 300, at most 86400.
+	DrainSeconds  uint32 `protobuf:"varint,13,opt,name=drain_seconds,json=drainSeconds,proto3" json:"drain_seconds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -554,6 +603,20 @@ func (x *NATRuleSpec) GetStateless() bool {
 	return false
 }
 
+func (x *NATRuleSpec) GetOnChange() string {
+	if x != nil {
+		return x.OnChange
+	}
+	return ""
+}
+
+func (x *NATRuleSpec) GetDrainSeconds() uint32 {
+	if x != nil {
+		return x.DrainSeconds
+	}
+	return 0
+}
+
 // NATRuleStatus is what was computed for a NAT rule.
 type NATRuleStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -613,13 +676,15 @@ var File_weft_v1_nat_proto protoreflect.FileDescriptor
 
 const file_weft_v1_nat_proto_rawDesc = "" +
 	"\n" +
-	"\x11weft/v1/nat.proto\x12\aweft.v1\"\x81\x01\n" +
+	"\x11weft/v1/nat.proto\x12\aweft.v1\"\xc3\x01\n" +
 	"\x0eFloatingIPSpec\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x0e\n" +
 	"\x02ip\x18\x02 \x01(\tR\x02ip\x12\x12\n" +
 	"\x04port\x18\x03 \x01(\tR\x04port\x12\x19\n" +
 	"\bfixed_ip\x18\x04 \x01(\tR\afixedIp\x12\x16\n" +
-	"\x06router\x18\x05 \x01(\tR\x06router\"\xca\x02\n" +
+	"\x06router\x18\x05 \x01(\tR\x06router\x12\x1b\n" +
+	"\ton_change\x18\x06 \x01(\tR\bonChange\x12#\n" +
+	"\rdrain_seconds\x18\a \x01(\rR\fdrainSeconds\"\xca\x02\n" +
 	"\x10FloatingIPStatus\x12\x0e\n" +
 	"\x02ip\x18\x01 \x01(\tR\x02ip\x12\x16\n" +
 	"\x06subnet\x18\x02 \x01(\tR\x06subnet\x12\x1f\n" +
@@ -634,7 +699,7 @@ const file_weft_v1_nat_proto_rawDesc = "" +
 	"\fsent_packets\x18\n" +
 	" \x01(\x04R\vsentPackets\x12\x1d\n" +
 	"\n" +
-	"sent_bytes\x18\v \x01(\x04R\tsentBytes\"\xec\x01\n" +
+	"sent_bytes\x18\v \x01(\x04R\tsentBytes\"\xae\x02\n" +
 	"\x12PortForwardingSpec\x12\x1f\n" +
 	"\vfloating_ip\x18\x01 \x01(\tR\n" +
 	"floatingIp\x12\x16\n" +
@@ -644,14 +709,16 @@ const file_weft_v1_nat_proto_rawDesc = "" +
 	"\x04port\x18\x05 \x01(\tR\x04port\x12\x1f\n" +
 	"\vinternal_ip\x18\x06 \x01(\tR\n" +
 	"internalIp\x12%\n" +
-	"\x0einternal_ports\x18\a \x01(\tR\rinternalPorts\"\x84\x01\n" +
+	"\x0einternal_ports\x18\a \x01(\tR\rinternalPorts\x12\x1b\n" +
+	"\ton_change\x18\b \x01(\tR\bonChange\x12#\n" +
+	"\rdrain_seconds\x18\t \x01(\rR\fdrainSeconds\"\x84\x01\n" +
 	"\x14PortForwardingStatus\x12\x1f\n" +
 	"\vexternal_ip\x18\x01 \x01(\tR\n" +
 	"externalIp\x12\x1f\n" +
 	"\vinternal_ip\x18\x02 \x01(\tR\n" +
 	"internalIp\x12\x16\n" +
 	"\x06router\x18\x03 \x01(\tR\x06router\x12\x12\n" +
-	"\x04host\x18\x04 \x01(\tR\x04host\"\xd5\x02\n" +
+	"\x04host\x18\x04 \x01(\tR\x04host\"\x97\x03\n" +
 	"\vNATRuleSpec\x12\x16\n" +
 	"\x06router\x18\x01 \x01(\tR\x06router\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1f\n" +
@@ -666,7 +733,9 @@ const file_weft_v1_nat_proto_rawDesc = "" +
 	"\aoutside\x18\t \x03(\tR\aoutside\x12\x1a\n" +
 	"\bexempted\x18\n" +
 	" \x03(\tR\bexempted\x12\x1c\n" +
-	"\tstateless\x18\v \x01(\bR\tstateless\"D\n" +
+	"\tstateless\x18\v \x01(\bR\tstateless\x12\x1b\n" +
+	"\ton_change\x18\f \x01(\tR\bonChange\x12#\n" +
+	"\rdrain_seconds\x18\r \x01(\rR\fdrainSeconds\"D\n" +
 	"\rNATRuleStatus\x12\x12\n" +
 	"\x04host\x18\x01 \x01(\tR\x04host\x12\x1f\n" +
 	"\vfloating_ip\x18\x02 \x01(\tR\n" +

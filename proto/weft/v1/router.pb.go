@@ -117,7 +117,14 @@ type ExternalGateway struct {
 	// The same for IPv6 (NAT66); default false.
 	EnableSnat6 bool `protobuf:"varint,4,opt,name=enable_snat6,json=enableSnat6,proto3" json:"enable_snat6,omitempty"`
 	// The only host where it may be; empty: one of those that have a bridge for the external network and are connected.
-	Host          string `protobuf:"bytes,5,opt,name=host,proto3" json:"host,omitempty"`
+	Host string `protobuf:"bytes,5,opt,name=host,proto3" json:"host,omitempty"`
+	// What becomes of live connections when source NAT is switched off: "cut" (default: they end at once), "drain"
+	// (they go on until they end, at most for drain_seconds) or "keep" (they go on until they end). New ones are as the new
+	// configuration says in any case. They end with the gateway's address, and when it
+	// moves. While this says drain or keep and source NAT is off, packets that leave are looked up all the same.
+	OnChange string `protobuf:"bytes,6,opt,name=on_change,json=onChange,proto3" json:"on_change,omitempty"`
+	// drain: for how long. Default 300, at most 86400.
+	DrainSeconds  uint32 `protobuf:"varint,7,opt,name=drain_seconds,json=drainSeconds,proto3" json:"drain_seconds,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -185,6 +192,20 @@ func (x *ExternalGateway) GetHost() string {
 		return x.Host
 	}
 	return ""
+}
+
+func (x *ExternalGateway) GetOnChange() string {
+	if x != nil {
+		return x.OnChange
+	}
+	return ""
+}
+
+func (x *ExternalGateway) GetDrainSeconds() uint32 {
+	if x != nil {
+		return x.DrainSeconds
+	}
+	return 0
 }
 
 // RouterInterface is a router's address on a subnet.
@@ -831,14 +852,16 @@ const file_weft_v1_router_proto_rawDesc = "" +
 	"\x0eadmin_state_up\x18\x03 \x01(\bH\x00R\fadminStateUp\x88\x01\x01\x12C\n" +
 	"\x10external_gateway\x18\x04 \x01(\v2\x18.weft.v1.ExternalGatewayR\x0fexternalGateway\x129\n" +
 	"\rpolicy_routes\x18\x05 \x03(\v2\x14.weft.v1.PolicyRouteR\fpolicyRoutesB\x11\n" +
-	"\x0f_admin_state_up\"\xc7\x01\n" +
+	"\x0f_admin_state_up\"\x89\x02\n" +
 	"\x0fExternalGateway\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12-\n" +
 	"\tfixed_ips\x18\x02 \x03(\v2\x10.weft.v1.FixedIPR\bfixedIps\x12$\n" +
 	"\venable_snat\x18\x03 \x01(\bH\x00R\n" +
 	"enableSnat\x88\x01\x01\x12!\n" +
 	"\fenable_snat6\x18\x04 \x01(\bR\venableSnat6\x12\x12\n" +
-	"\x04host\x18\x05 \x01(\tR\x04hostB\x0e\n" +
+	"\x04host\x18\x05 \x01(\tR\x04host\x12\x1b\n" +
+	"\ton_change\x18\x06 \x01(\tR\bonChange\x12#\n" +
+	"\rdrain_seconds\x18\a \x01(\rR\fdrainSecondsB\x0e\n" +
 	"\f_enable_snat\"9\n" +
 	"\x0fRouterInterface\x12\x16\n" +
 	"\x06subnet\x18\x01 \x01(\tR\x06subnet\x12\x0e\n" +
