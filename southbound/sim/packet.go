@@ -39,15 +39,16 @@ const (
 //
 // Invariant: a field that the frame has is the same in vals and in frame: who writes one calls store.
 type packet struct {
-	vals  [flow.Metadata + 1]flow.Bits
-	frame []byte
-	tags  int // VLAN tags that were seen: none or one
-	l3    int // where the header is; 0: none, or broken
-	l4    int
-	end   int // of what the IP header says is its own
-	proto uint8
-	lla   int // where the link-layer address option of neighbour discovery is; 0: none
-	stack []flow.Bits
+	vals   [flow.Metadata + 1]flow.Bits
+	frame  []byte
+	tags   int // VLAN tags that were seen: none or one
+	labels int // that were put on and are still there
+	l3     int // where the header is; 0: none, or broken
+	l4     int
+	end    int // of what the IP header says is its own
+	proto  uint8
+	lla    int // where the link-layer address option of neighbour discovery is; 0: none
+	stack  []flow.Bits
 }
 
 func (p *packet) is(id flow.FieldID, v uint64) { p.vals[id] = flow.Bits{Lo: v} }

@@ -19,6 +19,8 @@ const (
 	opPop
 	opPushVLAN
 	opPopVLAN
+	opPushMPLS
+	opPopMPLS
 	opDecTTL
 	opGroup
 	opResubmit
@@ -69,6 +71,8 @@ const (
 	actOutput       = 0
 	actPushVLAN     = 17
 	actPopVLAN      = 18
+	actPushMPLS     = 19
+	actPopMPLS      = 20
 	actSetQueue     = 21
 	actGroup        = 22
 	actDecTTL       = 24
@@ -193,6 +197,10 @@ func action(b []byte, depth int) (step, error) {
 		return step{op: opPushVLAN, n: uint32(be.Uint16(b[4:]))}, nil
 	case actPopVLAN:
 		return step{op: opPopVLAN}, nil
+	case actPushMPLS:
+		return step{op: opPushMPLS}, nil
+	case actPopMPLS:
+		return step{op: opPopMPLS, n: uint32(be.Uint16(b[4:]))}, nil
 	case actSetQueue:
 		return step{}, nil // Open vSwitch's userspace datapath has no queues either
 	case actGroup:

@@ -74,6 +74,20 @@ func (p *packet) pushVLAN(typ uint16) error {
 	return nil
 }
 
+// popMPLS takes off a label that was put on here; ErrNotModelled without. What is behind it is taken for a type that says nothing of
+// what it holds.
+func (p *packet) popMPLS(typ uint16) error {
+	if p.labels == 0 {
+		return notModelled("labels that others put on")
+	}
+	if p.labels--; p.labels == 0 {
+		be.PutUint16(p.frame[ethHead-2+p.tags*vlanHead:], typ)
+		p.is(flow.EthType, uint64(typ))
+		p.l3, p.l4, p.lla = 0, 0, 0
+	}
+	return nil
+}
+
 // popVLAN takes the tag off; what it hid, if it was another one, is not looked at.
 func (p *packet) popVLAN() {
 	if p.tags == 0 {

@@ -242,6 +242,12 @@ func (x *run) stepMore(p *packet, a *step) bool {
 		}
 	case opPopVLAN:
 		p.popVLAN()
+	case opPushMPLS:
+		p.labels++
+	case opPopMPLS:
+		if err := p.popMPLS(uint16(a.n)); err != nil {
+			x.fail(err)
+		}
 	case opCTClear:
 		p.clearCT()
 	case opExit:
