@@ -263,7 +263,11 @@ func corePath(e edit) intent.Path {
 		p.Hops = append(p.Hops, intent.PathHop{Out: at, In: corePort(i, 0).End, Label: p.Key.Label + uint32(i)})
 		at = corePort(i, 1).End
 	}
-	p.Hops = append(p.Hops, intent.PathHop{Out: at, In: intent.End{Host: hostName(to), Port: "physnet0"}, Label: p.Key.Label + 3})
+	last := intent.PathHop{Out: at, In: intent.End{Host: hostName(to), Port: "physnet0"}, Label: p.Key.Label + 3}
+	if p.Popping = intent.Popping(e.Net % 3); p.Popping != intent.PopAtEnd {
+		last.Label = intent.ImplicitNull
+	}
+	p.Hops = append(p.Hops, last)
 	return p
 }
 

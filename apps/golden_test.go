@@ -87,6 +87,11 @@ func TestGoldenDumps(t *testing.T) {
 	back := corePath(edit{Host: 1, Alt: 1})
 	back.Key.To, back.Hops[len(back.Hops)-1].In.Host = "h0", "h0"
 	tables.Paths.Put(back)
+	// And one back without its label on the last link.
+	back.Key.Label, back.State, back.Popping = 100, intent.Retiring, intent.PopPipe
+	back.Hops = append([]intent.PathHop{{Out: back.Hops[0].Out, In: back.Hops[0].In, Label: 100}}, back.Hops[1:]...)
+	back.Hops[len(back.Hops)-1].Label = intent.ImplicitNull
+	tables.Paths.Put(back)
 	if result := probe.StepResult(); len(result.Problems) > 0 {
 		t.Fatal(result.Problems[0].Owner, result.Problems[0].Err)
 	}

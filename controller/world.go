@@ -365,6 +365,7 @@ func (w *world) hostFact(name string) {
 	fact := intent.HostFact{
 		Name: name, TunnelIP: h.observed.TunnelIP,
 		Up: h.spec.AdminStateUp == nil || h.spec.GetAdminStateUp(), Unmanaged: h.spec.GetUnmanaged(),
+		Popping: intent.PoppingOf(h.spec),
 	}
 	if ip, err := netip.ParseAddr(h.spec.GetTunnelIp()); err == nil {
 		fact.TunnelIP = ip

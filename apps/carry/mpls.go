@@ -48,15 +48,26 @@ func (mpls) Arrive(s Segment) (flow.Match, flow.Actions) {
 		flow.Actions{flow.Decap(), flow.DecapTo(ethernetPacket)}
 }
 
-// PushLabels puts a frame behind the label in register Inner and a transport label, and sends it by a port. What the pipeline
-// knows of the frame stays as it was.
-func PushLabels(label, ofport uint32, src, dst flow.MACAddr) flow.Actions {
-	return flow.Actions{flow.Clone(
-		flow.Encap(labelPacket), flow.Move(pipeline.Inner, flow.Whole(flow.MPLSLabel)), flow.SetField(flow.U32(flow.MPLSTTL, labelTTL)),
-		flow.Encap(labelPacket), flow.SetField(flow.U32(flow.MPLSLabel, label)), flow.SetField(flow.U32(flow.MPLSTTL, labelTTL)),
-		flow.Encap(ethernetPacket), flow.SetField(flow.MAC(flow.EthSrc, src)), flow.SetField(flow.MAC(flow.EthDst, dst)),
-		flow.Output(ofport),
-	)}
+// PushLabels puts a frame behind the label in register Inner and those given, and sends it by a port. What the pipeline knows of
+// the frame stays as it was.
+func PushLabels(labels []uint32, ofport uint32, src, dst flow.MACAddr) flow.Actions {
+	do := flow.Actions{flow.Encap(labelPacket), flow.Move(pipeline.Inner, flow.Whole(flow.MPLSLabel)), flow.SetField(flow.U32(flow.MPLSTTL, labelTTL))}
+	for _, label := range labels {
+		do = append(do, flow.Encap(labelPacket), flow.SetField(flow.U32(flow.MPLSLabel, label)), flow.SetField(flow.U32(flow.MPLSTTL, labelTTL)))
+	}
+	return flow.Actions{flow.Clone(append(do,
+		flow.Encap(ethernetPacket), flow.SetField(flow.MAC(flow.EthSrc, src)), flow.SetField(flow.MAC(flow.EthDst, dst)), flow.Output(ofport),
+	)...)}
+}
+
+// PopLabel takes the transport label off, and leaves what is left of its time to live behind.
+func PopLabel() flow.Actions { return flow.Actions{flow.PopMPLS(LabelEtherType)} }
+
+// PopLabelUniform has the label below go on from the time to live of the one that is taken off. Open vSwitch does not have
+// OpenFlow's copy_ttl_in, so a register carries it over.
+func PopLabelUniform() flow.Actions {
+	ttl := flow.Whole(flow.MPLSTTL)
+	return flow.Actions{flow.DecMPLSTTL(), flow.Move(ttl, pipeline.Time), flow.PopMPLS(LabelEtherType), flow.Move(pipeline.Time, ttl)}
 }
 
 // EdgeMAC is the MAC address by which a host takes part in the label-switched paths of a physical network. It is made from

@@ -30,6 +30,7 @@ func NewKeeper(t *intent.Tables) *Keeper {
 	k := &Keeper{Tables: t, dirty: true, retired: map[intent.PathKey]time.Time{}}
 	t.Adjacencies.Watch(func([2]intent.End) { k.dirty = true })
 	t.Demands.Watch(func(intent.Demand) { k.dirty = true })
+	t.Hosts.Watch(func(string) { k.dirty = true })
 	t.Paths.Watch(func(intent.PathKey) { k.dirty = true })
 	return k
 }
@@ -139,7 +140,7 @@ func (r *round) demand(d intent.Demand) {
 		r.repair(d, active, standby, best, reached)
 	case !reached && r.graph.closed(active.Hops):
 		r.remove = append(r.remove, active.Key)
-	case reached && costOf(best) < r.graph.cost(active.Hops):
+	case reached && (costOf(best) < r.graph.cost(active.Hops) || active.Popping != r.popping(d, best)):
 		r.move(d, *active, standby, best)
 	case standby != nil:
 		r.remove = append(r.remove, standby.Key)
@@ -165,7 +166,7 @@ func (r *round) move(d intent.Demand, active intent.Path, standby *intent.Path, 
 	switch {
 	case standby == nil:
 		r.make(d, best, intent.Standby)
-	case !follows(standby.Hops, best):
+	case !follows(standby.Hops, best) || standby.Popping != r.popping(d, best):
 		r.remove = append(r.remove, standby.Key)
 		r.make(d, best, intent.Standby)
 	case r.made(*standby):
@@ -204,17 +205,31 @@ func (r *round) make(d intent.Demand, over []way, state intent.PathState) {
 		free = newLabels(r.Tables, d.Physical)
 		r.labels[d.Physical] = free
 	}
-	p := intent.Path{Key: intent.PathKey{Demand: d}, State: state}
-	for _, w := range over {
-		label, ok := free.next()
+	p := intent.Path{Key: intent.PathKey{Demand: d}, State: state, Popping: r.popping(d, over)}
+	for i, w := range over {
+		label, ok := uint32(intent.ImplicitNull), true
+		if p.Popping == intent.PopAtEnd || i < len(over)-1 {
+			label, ok = free.next()
+		}
 		if !ok {
-			return // a million labels are in use; meet says that there is no path
+			return // half a million labels are in use; meet says that there is no path
 		}
 		p.Hops = append(p.Hops, intent.PathHop{Out: w.out, In: w.in, Label: label})
 	}
 	p.Key.Label = p.Hops[0].Label
+	delete(r.retired, p.Key) // a path of one link without a label may come back under its old key
 	r.put = append(r.put, p)
 	if state == intent.Standby {
 		r.waits = true
 	}
+}
+
+// popping says where the transport label of a new path is to come off: the host where the path ends chooses. A path of one link
+// that has no label has no time to live to go on from.
+func (r *round) popping(d intent.Demand, over []way) intent.Popping {
+	h, _ := r.Hosts.Peek(d.To)
+	if len(over) == 1 {
+		return min(h.Popping, intent.PopPipe)
+	}
+	return h.Popping
 }

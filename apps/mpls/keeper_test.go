@@ -131,6 +131,61 @@ func TestKeeperStaysWhereItIs(t *testing.T) {
 	p.want(t, "another way costs less", "active "+over2+", retiring "+over4)
 }
 
+// TestPopping has the host at the end choose where the label comes off: another path is made, and only then the first one goes.
+func TestPopping(t *testing.T) {
+	p := newPlant()
+	last := func() string {
+		t.Helper()
+		for path := range p.Paths.Scan() {
+			if path.Key.From == "h1" && path.State == intent.Active {
+				return fmt.Sprintf("%t %d", path.Last().Label == intent.ImplicitNull, path.Popping)
+			}
+		}
+		return "none"
+	}
+	p.want(t, "at first", "active "+over2)
+	for _, step := range []struct {
+		popping intent.Popping
+		want    string
+	}{{intent.PopUniform, "true 2"}, {intent.PopPipe, "true 1"}, {intent.PopAtEnd, "false 0"}} {
+		before := last()
+		p.behind["p2"] = true
+		p.Hosts.Put(intent.Host{Name: "h2", Up: true, Popping: step.popping})
+		p.want(t, "chosen", "active "+over2+", standby "+over2)
+		if got := last(); got != before {
+			t.Errorf("%s is used before all have it, in place of %s", got, before)
+		}
+		p.behind["p2"], p.keeper.dirty = false, true
+		p.want(t, "all have it", "active "+over2+", retiring "+over2)
+		if got := last(); got != step.want {
+			t.Errorf("%s, want %s", got, step.want)
+		}
+		p.now = p.now.Add(retireAfter + time.Second)
+		p.want(t, "a while later", "active "+over2)
+	}
+}
+
+// TestPoppingOnOneLink has two hosts side by side: without a transport label there is none at all, and no time to live in it.
+func TestPoppingOnOneLink(t *testing.T) {
+	p := newPlant()
+	ends := intent.Sighting{From: intent.End{Host: "h1", Port: "core"}, To: intent.End{Host: "h2", Port: "core"}}.Ends()
+	p.Adjacencies.Put(intent.Adjacency{Ends: ends, Cost: 1})
+	const direct = "h1 h2"
+	p.want(t, "at first", "active "+direct)
+	for _, popping := range []intent.Popping{intent.PopUniform, intent.PopAtEnd, intent.PopPipe} { // faster than old paths go
+		p.Hosts.Put(intent.Host{Name: "h2", Up: true, Popping: popping})
+		p.keep()
+	}
+	p.now = p.now.Add(retireAfter + time.Second)
+	p.keeper.dirty = true
+	p.want(t, "a while later", "active "+direct)
+	for path := range p.Paths.Scan() {
+		if path.Key.From == "h1" && (path.Key.Label != intent.ImplicitNull || path.Popping != intent.PopPipe) {
+			t.Errorf("%+v", path)
+		}
+	}
+}
+
 // TestHostsPassNothingOn has a way that is cheap only through a host.
 func TestHostsPassNothingOn(t *testing.T) {
 	p := newPlant()

@@ -105,7 +105,7 @@ func (a app) path(r *table.Reader, p intent.Path, out *compile.Out) {
 		a.begin(r, p, out)
 	}
 	for i, hop := range p.Hops[1:] {
-		a.along(r, p.Hops[i], hop, out)
+		a.along(r, p.Hops[i], hop, p.Popping, out)
 	}
 	a.end(r, p, out)
 }
@@ -120,13 +120,17 @@ func (a app) begin(r *table.Reader, p intent.Path, out *compile.Out) {
 	if !ok {
 		return
 	}
+	var labels []uint32
+	if first.Label != intent.ImplicitNull {
+		labels = []uint32{first.Label}
+	}
 	out.Flow(p.Key.From, pipeline.Paths, prioPath, flow.Match{pipeline.Edge.Is(uint64(to.Number))},
-		carry.PushLabels(first.Label, a.patch(r, p.Key.From, p.Key.Physical), carry.EdgeMAC(p.Key.From, p.Key.Physical), dst))
+		carry.PushLabels(labels, a.patch(r, p.Key.From, p.Key.Physical), carry.EdgeMAC(p.Key.From, p.Key.Physical), dst))
 }
 
-// along has a switch exchange the label of one link for that of the next. Below it there is always the network's: a label that is
+// along has a switch exchange the label of one link for that of the next, or take it off when the next has none. Below it there is always the network's: a label that is
 // the last is nobody's. Open vSwitch writes whole entries of the stack, so what it says of the bottom must be known.
-func (a app) along(r *table.Reader, from, to intent.PathHop, out *compile.Out) {
+func (a app) along(r *table.Reader, from, to intent.PathHop, popping intent.Popping, out *compile.Out) {
 	in, ok := a.SwitchPorts.Get(r, from.In)
 	if !ok {
 		return
@@ -141,14 +145,26 @@ func (a app) along(r *table.Reader, from, to intent.PathHop, out *compile.Out) {
 	}
 	out.Flow(to.Out.Host, pipeline.SwitchLabels, prioPath,
 		flow.Match{flow.U32(flow.InPort, in.OFPort), flow.U32(flow.EthType, carry.LabelEtherType), flow.U32(flow.MPLSLabel, from.Label), flow.U32(flow.MPLSBOS, 0)},
-		flow.Actions{
-			flow.SetField(flow.U32(flow.MPLSLabel, to.Label)), flow.DecMPLSTTL(),
-			flow.SetField(flow.MAC(flow.EthSrc, next.MAC)), flow.SetField(flow.MAC(flow.EthDst, dst)), flow.Output(next.OFPort),
-		})
+		append(relabel(to.Label, popping), flow.SetField(flow.MAC(flow.EthSrc, next.MAC)), flow.SetField(flow.MAC(flow.EthDst, dst)), flow.Output(next.OFPort)))
 }
 
-// end knows by the last label who sent a frame. A path that is used no more, or not yet, has frames under way as well.
+// relabel makes the transport label that of the next link.
+func relabel(label uint32, popping intent.Popping) flow.Actions {
+	switch {
+	case label != intent.ImplicitNull:
+		return flow.Actions{flow.SetField(flow.U32(flow.MPLSLabel, label)), flow.DecMPLSTTL()}
+	case popping == intent.PopUniform:
+		return carry.PopLabelUniform()
+	}
+	return carry.PopLabel()
+}
+
+// end knows by the last label who sent a frame, unless there is none (edge). A path that is used no more, or not yet, has frames
+// under way as well.
 func (a app) end(r *table.Reader, p intent.Path, out *compile.Out) {
+	if p.Last().Label == intent.ImplicitNull {
+		return
+	}
 	from, ok := a.Edges.Get(r, intent.EdgeKey{Physical: p.Key.Physical, Host: p.Key.From})
 	if !ok {
 		return
@@ -172,15 +188,18 @@ func (a app) patch(r *table.Reader, host, physical string) uint32 {
 	return carry.PatchOFPort(a.MappedAt.List(r, host), physical)
 }
 
-// edge counts what has labels that nobody gave out, what no path is there for, and what a group address claims to have sent.
+// edge takes in frames that come without a transport label, if any path here has them. It counts what has labels that nobody gave out, what no path is there for, and what a group address claims to have sent.
 func (a app) edge(r *table.Reader, w intent.Wired, out *compile.Out) {
 	if !a.Labelled.Has(r, w.Physical, true) {
 		return
 	}
-	in := flow.U32(flow.InPort, a.patch(r, w.Host, w.Physical))
-	out.Flow(w.Host, pipeline.Classify, prioStray, flow.Match{
-		in, flow.MAC(flow.EthDst, carry.EdgeMAC(w.Host, w.Physical)), flow.U32(flow.EthType, carry.LabelEtherType),
-	}, pipeline.Drop(pipeline.UnknownLabel))
+	in := flow.Match{
+		flow.U32(flow.InPort, a.patch(r, w.Host, w.Physical)), flow.MAC(flow.EthDst, carry.EdgeMAC(w.Host, w.Physical)), flow.U32(flow.EthType, carry.LabelEtherType),
+	}
+	out.Flow(w.Host, pipeline.Classify, prioStray, in, pipeline.Drop(pipeline.UnknownLabel))
+	if a.PoppedAt.Has(r, intent.EdgeKey{Physical: w.Physical, Host: w.Host}, true) {
+		out.Flow(w.Host, pipeline.Classify, prioPath, append(in[:3:3], flow.U32(flow.MPLSBOS, 1)), flow.Actions{flow.Goto(pipeline.ClassifyLabel)})
+	}
 	out.Flow(w.Host, pipeline.ClassifyLabel, prioMiss, nil, pipeline.Drop(pipeline.UnknownLabel))
 	out.Flow(w.Host, pipeline.LabelOrigin, prioGroup, flow.Match{flow.MACMasked(flow.EthSrc, groupBit, groupBit)}, pipeline.Drop(pipeline.ForeignMAC))
 	out.Flow(w.Host, pipeline.Paths, prioMiss, nil, pipeline.Drop(pipeline.NoPath))

@@ -48,15 +48,14 @@ func (a app) here(r *table.Reader, s intent.Site) bool {
 
 // anybody lets in frames with any address that is no port's, from a host that may have such or from one that such come through.
 func (a app) anybody(r *table.Reader, n intent.Network, at intent.Site, from string, out *compile.Out) {
-	edge, via, ok := a.sender(r, n.Key, at.Host, from)
-	if !ok {
-		return
+	edges, via := a.sender(r, n.Key, at.Host, from)
+	for _, edge := range edges {
+		do := flow.Actions{flow.Goto(pipeline.L2)}
+		if edge != unknownEdge && a.learns(r, at) {
+			do = flow.Actions{pipeline.LearnPath(n.Tag, via), flow.Goto(pipeline.L2)}
+		}
+		out.Flow(at.Host, pipeline.LabelOrigin, prioAnybody, flow.Match{pipeline.Net.Is(uint64(n.Tag)), pipeline.Via.Is(via), pipeline.Edge.Is(uint64(edge))}, do)
 	}
-	do := flow.Actions{flow.Goto(pipeline.L2)}
-	if a.learns(r, at) {
-		do = flow.Actions{pipeline.LearnPath(n.Tag, via), flow.Goto(pipeline.L2)}
-	}
-	out.Flow(at.Host, pipeline.LabelOrigin, prioAnybody, flow.Match{pipeline.Net.Is(uint64(n.Tag)), pipeline.Via.Is(via), pipeline.Edge.Is(uint64(edge))}, do)
 }
 
 // learns tells whether a host remembers the ways to addresses of a network that are no port's.
@@ -74,19 +73,27 @@ func (a app) learns(r *table.Reader, s intent.Site) bool {
 	return pipeline.Learns(hasWire, len(part), onWire)
 }
 
-// sender returns by which host frames that start on one come to another, and by which segment; false when they do not come by
-// label-switched paths.
-func (a app) sender(r *table.Reader, network intent.Key, at, from string) (edge uint32, via uint64, ok bool) {
+// unknownEdge is who sent a frame that came without a transport label: it may be any host that has one with the network.
+const unknownEdge = 0
+
+// sender returns as whom frames are known that start on one host when they come to another, and by which segment; nobody when they
+// do not come by label-switched paths.
+func (a app) sender(r *table.Reader, network intent.Key, at, from string) (edges []uint32, via uint64) {
 	hop, ok := a.Way(r, network, at, from)
 	if !ok {
-		return 0, 0, false
+		return nil, 0
 	}
 	s, _ := a.Segments.Get(r, intent.SegmentKey{Network: network, Index: hop.Segment})
 	if !byPaths(s) {
-		return 0, 0, false
+		return nil, 0
 	}
-	e, ok := a.Edges.Get(r, intent.EdgeKey{Physical: s.Physical, Host: hop.Host})
-	return e.Number, pipeline.ViaSegment(hop.Segment), ok
+	if e, ok := a.Edges.Get(r, intent.EdgeKey{Physical: s.Physical, Host: hop.Host}); ok {
+		edges = append(edges, e.Number)
+	}
+	if a.PoppedAt.Has(r, intent.EdgeKey{Physical: s.Physical, Host: at}, true) {
+		edges = append(edges, unknownEdge)
+	}
+	return edges, pipeline.ViaSegment(hop.Segment)
 }
 
 // origin tells every host with the network of a port from where the port's addresses may come.
@@ -109,15 +116,14 @@ func (a app) origin(r *table.Reader, p intent.Port, out *compile.Out) {
 		if host == b.Host {
 			continue
 		}
-		edge, _, ok := a.sender(r, p.Network, host, b.Host)
-		if !ok {
-			continue
-		}
-		from := flow.Match{net, pipeline.Edge.Is(uint64(edge))}
-		out.Flow(host, pipeline.LabelOrigin, prioAtHome, append(from[:2:2], mac), flow.Actions{flow.Goto(pipeline.L2)})
-		for _, pair := range p.Pairs {
-			if pair.MAC != p.MAC {
-				out.Flow(host, pipeline.LabelOrigin, prioAtHome, append(from[:2:2], flow.MAC(flow.EthSrc, pair.MAC)), flow.Actions{flow.Goto(pipeline.L2)})
+		edges, _ := a.sender(r, p.Network, host, b.Host)
+		for _, edge := range edges {
+			from := flow.Match{net, pipeline.Edge.Is(uint64(edge))}
+			out.Flow(host, pipeline.LabelOrigin, prioAtHome, append(from[:2:2], mac), flow.Actions{flow.Goto(pipeline.L2)})
+			for _, pair := range p.Pairs {
+				if pair.MAC != p.MAC {
+					out.Flow(host, pipeline.LabelOrigin, prioAtHome, append(from[:2:2], flow.MAC(flow.EthSrc, pair.MAC)), flow.Actions{flow.Goto(pipeline.L2)})
+				}
 			}
 		}
 	}

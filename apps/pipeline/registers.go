@@ -44,8 +44,10 @@ var (
 	// next hop has been found when the way of a frame is.
 	Inner = flow.Sub{ID: flow.Reg6, Off: 0, Len: 20}
 	// Edge is the host at the other end of a label-switched path: of the one that the frame came by in ClassifyLabel and
-	// LabelOrigin, of the one that it goes by in Paths. It has the register of Slot, which is used between those.
+	// LabelOrigin (0: nobody knows, its transport label is off already), of the one that it goes by in Paths. It has the register of Slot, which is used between those.
 	Edge = flow.Sub{ID: flow.Reg7, Off: 0, Len: 32}
+	// Time is the time to live of a label that has been taken off.
+	Time = flow.Sub{ID: flow.Reg13, Off: 8, Len: 8}
 	// Slot is the hash of a flow over the next hops of a route.
 	Slot = flow.Sub{ID: flow.Reg7, Off: 0, Len: 32}
 )
@@ -77,6 +79,7 @@ var Registers = []Register{
 	{"turned", Turned, "1: the packet has begun anew, being for an external address on its own host"},
 	{"inner", Inner, "inner label of a frame that goes by a label-switched path"},
 	{"edge", Edge, "number of the host at the other end of a label-switched path"},
+	{"time", Time, "time to live of a label that has been taken off"},
 	{"outertag", OuterTag, "outer VLAN id of a frame that had two"},
 	{"reason", Reason, "why the frame is dropped"},
 	{"asked", Asked, "1: only ports that asked for its group get the frame"},

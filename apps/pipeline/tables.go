@@ -124,7 +124,7 @@ var Tables = []Table{
 		ID: SwitchLabels, Name: "switch_labels",
 		Doc:   "Of bare switches that switch labels: gives a frame the label of the next link of its path, and sends it there.",
 		Match: fields(flow.InPort, flow.MPLSLabel, flow.MPLSBOS, flow.MPLSTTL),
-		Set:   fields(flow.Reg2, flow.MPLSLabel, flow.EthSrc, flow.EthDst),
+		Set:   fields(flow.Reg2, flow.Reg13, flow.MPLSLabel, flow.MPLSTTL, flow.EthSrc, flow.EthDst),
 		Next:  []uint8{Dropped},
 		Apps:  []string{"mpls"},
 	},

@@ -284,6 +284,7 @@ func (t *txn) parsePairs(d *draft, given []*weftv1.AddressPair) {
 func (t *txn) parseHost(d *draft, spec *weftv1.HostSpec) {
 	t.parseUnmanaged(d, spec)
 	t.parseSwitch(d, spec)
+	t.parsePopping(d, spec)
 	if s := spec.GetTunnelIp(); s != "" {
 		ip, err := parseIP(s)
 		if err == nil && (ip.IsUnspecified() || ip.IsMulticast() || ip.IsLoopback()) {

@@ -96,6 +96,7 @@ type Host struct {
 	Up       bool       // administratively
 	// Unmanaged is a tunnel endpoint that never connects: what rules emit for it is thrown away.
 	Unmanaged bool
+	Popping   Popping // where transport labels of paths that end here come off
 }
 
 // Equal tells whether two rows are the same.
@@ -209,4 +210,5 @@ type HostFact struct {
 	TunnelIP  netip.Addr
 	Up        bool
 	Unmanaged bool
+	Popping   Popping
 }

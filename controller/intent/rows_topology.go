@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/weft-sdn/weft/controller/table"
+	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
 	"github.com/weft-sdn/weft/southbound/flow"
 )
 
@@ -123,17 +124,43 @@ type PathHop struct {
 	Label   uint32
 }
 
+// Popping says where the transport label of a path comes off, and what becomes of its time to live.
+type Popping uint8
+
+// The ways. Where a path is one link long there is no transport label, and the second and the third are the same.
+const (
+	PopAtEnd   Popping = iota // the host where the path ends takes it off
+	PopPipe                   // the switch before it does; the network's label arrives as it was sent (RFC 3443, section 3.2)
+	PopUniform                // the switch before it does, and the network's label counts on from it (RFC 3443, section 3.1)
+)
+
+// PoppingOf returns what a host is configured for.
+func PoppingOf(spec *weftv1.HostSpec) Popping {
+	switch {
+	case !spec.GetPenultimateHopPopping():
+		return PopAtEnd
+	case spec.GetTtlModel() == ttlUniform:
+		return PopUniform
+	}
+	return PopPipe
+}
+
+// ImplicitNull is the label of a path's last link when there is none (RFC 3032, section 2.1).
+const ImplicitNull = 3
+
 // Path is a label-switched path. Which way it takes and which labels it has were decided once: a path is never changed, but
 // for its state, and what is unrelated to it does not renumber it.
 type Path struct {
 	Key   PathKey
 	Hops  []PathHop // at least one
 	State PathState
+	// Popping is where the transport label comes off. Unless that is at the end, the last hop's label is ImplicitNull.
+	Popping Popping
 }
 
 // Equal tells whether two rows are the same.
 func (p Path) Equal(o Path) bool {
-	return p.Key == o.Key && p.State == o.State && slices.Equal(p.Hops, o.Hops)
+	return p.Key == o.Key && p.State == o.State && p.Popping == o.Popping && slices.Equal(p.Hops, o.Hops)
 }
 
 // Last is the hop that arrives.
@@ -168,6 +195,11 @@ func (t *Tables) topology() {
 		}
 	})
 	t.PathsOf = table.NewIndex(t.Paths, "paths of", func(p Path, add func(Demand)) { add(p.Key.Demand) })
+	t.PoppedAt = table.NewSet(t.Paths, "popped before", func(p Path, add func(EdgeKey, bool)) {
+		if p.Popping != PopAtEnd {
+			add(EdgeKey{Physical: p.Key.Physical, Host: p.Key.To}, true)
+		}
+	})
 }
 
 // ActivePath returns the path in use between two hosts.

@@ -2,6 +2,7 @@ package intent
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 
 	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
@@ -43,6 +44,26 @@ func (t *txn) parseSwitch(d *draft, spec *weftv1.HostSpec) {
 		if f.given {
 			t.refuse(d, "spec."+f.name, ReasonInvalid, "is for hosts with OVSDB, and this one is a bare switch (datapathId)")
 		}
+	}
+}
+
+// The models of time to live (RFC 3443).
+const (
+	ttlPipe    = "pipe"
+	ttlUniform = "uniform"
+)
+
+// parsePopping refuses what makes no sense of the labels of paths that end at a host.
+func (t *txn) parsePopping(d *draft, spec *weftv1.HostSpec) {
+	models := []string{ttlPipe, ttlUniform}
+	switch model := spec.GetTtlModel(); {
+	case model != "" && !slices.Contains(models, model):
+		t.refuse(d, "spec.ttlModel", ReasonInvalid, `%q is neither "pipe" nor "uniform"%s`, model, didYouMean(model, models))
+	case model == ttlUniform && !spec.GetPenultimateHopPopping():
+		t.refuse(d, "spec.ttlModel", ReasonInvalid, "needs penultimateHopPopping: without it both labels end at the host together")
+	}
+	if spec.GetDatapathId() != "" && spec.GetPenultimateHopPopping() {
+		t.refuse(d, "spec.penultimateHopPopping", ReasonInvalid, "is for the hosts where paths end, and this one is a bare switch (datapathId)")
 	}
 }
 

@@ -59,6 +59,7 @@ type Tables struct {
 	PortsOf      *table.Index[string, End, SwitchPort] // of a bare switch
 	LinksBetween *table.Set[[2]End, Key]               // links that were given between two ends
 	Labelled     *table.Set[string, bool]              // physical networks that carry networks by labels
+	PoppedAt     *table.Set[EdgeKey, bool]             // hosts with paths whose transport label comes off before them
 	PathsOf      *table.Index[Demand, PathKey, Path]   // of a pair of hosts
 
 	// Observed by apps/mcast.

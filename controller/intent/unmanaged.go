@@ -21,6 +21,7 @@ func (t *txn) parseUnmanaged(d *draft, spec *weftv1.HostSpec) {
 	}{
 		{"manager", spec.GetManager() != ""}, {"datapathType", spec.GetDatapathType() != ""}, {"bridgeMappings", len(spec.GetBridgeMappings()) > 0},
 		{"datapathId", spec.GetDatapathId() != ""}, {"labelSwitching", spec.GetLabelSwitching()},
+		{"penultimateHopPopping", spec.GetPenultimateHopPopping()},
 	} {
 		if f.given {
 			t.refuse(d, "spec."+f.name, ReasonInvalid, "is for hosts that connect, and this one is unmanaged")

@@ -147,6 +147,10 @@ host/p1: spec.tunnelIp: is for hosts with OVSDB, and this one is a bare switch (
 	{"datapath id of another", "host/p1 datapath_id:\"00000000000000aa\"\nhost/p2 datapath_id:\"00000000000000AA\"", `host/p2: spec.datapathId: 00000000000000AA is that of host/p1`},
 	{"host becomes a bare switch", `host/h1 datapath_id:"0000000000000001"`, `host/h1: spec.datapathId: cannot be changed from none to 0000000000000001; delete the host and make it again`},
 	{"label switching with a database", `host/h2 label_switching:true`, `host/h2: spec.labelSwitching: is for bare switches, and this host has no datapathId`},
+	{"popping before a bare switch", `host/p1 datapath_id:"0000000000000001" penultimate_hop_popping:true`, `host/p1: spec.penultimateHopPopping: is for the hosts where paths end, and this one is a bare switch (datapathId)`},
+	{"popping before a host that never connects", `host/p1 unmanaged:true tunnel_ip:"10.99.0.9" penultimate_hop_popping:true`, `host/p1: spec.penultimateHopPopping: is for hosts that connect, and this one is unmanaged`},
+	{"model of time to live", `host/h2 penultimate_hop_popping:true ttl_model:"unifrom"`, `host/h2: spec.ttlModel: "unifrom" is neither "pipe" nor "uniform", did you mean "uniform"?`},
+	{"uniform without popping", `host/h2 ttl_model:"uniform"`, `host/h2: spec.ttlModel: needs penultimateHopPopping: without it both labels end at the host together`},
 	{"unmanaged bare switch", `host/p1 unmanaged:true tunnel_ip:"10.99.0.9" label_switching:true`, `host/p1: spec.labelSwitching: is for hosts that connect, and this one is unmanaged
 host/p1: spec.labelSwitching: is for bare switches, and this host has no datapathId`},
 	{"link of nothing", `link/l a:{host:"p9" port:"e1"} b:{host:"h1" port:"core"}`, `link/l: spec.a.host: host "p9" does not exist`},

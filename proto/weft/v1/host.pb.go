@@ -105,7 +105,13 @@ type HostSpec struct {
 	LabelSwitching bool `protobuf:"varint,7,opt,name=label_switching,json=labelSwitching,proto3" json:"label_switching,omitempty"`
 	// True: a tunnel endpoint that nobody manages from here and that never connects, such as a hardware VTEP or a VXLAN device
 	// of Linux. It needs a tunnel_ip; ports that name it as their host are reached there. It cannot be changed.
-	Unmanaged     bool `protobuf:"varint,8,opt,name=unmanaged,proto3" json:"unmanaged,omitempty"`
+	Unmanaged bool `protobuf:"varint,8,opt,name=unmanaged,proto3" json:"unmanaged,omitempty"`
+	// Whether the label-switching router before this host takes the transport label off frames for it (implicit null, RFC 3032),
+	// so that the host gets them with their network's label only; default false. It then knows no more which host sent a frame.
+	PenultimateHopPopping bool `protobuf:"varint,9,opt,name=penultimate_hop_popping,json=penultimateHopPopping,proto3" json:"penultimate_hop_popping,omitempty"`
+	// What becomes of a transport label's time to live when the router before this host takes it off (RFC 3443): "pipe", nothing,
+	// so that the network's label arrives as it was sent; or "uniform", it goes on in the network's label. Empty: "pipe".
+	TtlModel      string `protobuf:"bytes,10,opt,name=ttl_model,json=ttlModel,proto3" json:"ttl_model,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -194,6 +200,20 @@ func (x *HostSpec) GetUnmanaged() bool {
 		return x.Unmanaged
 	}
 	return false
+}
+
+func (x *HostSpec) GetPenultimateHopPopping() bool {
+	if x != nil {
+		return x.PenultimateHopPopping
+	}
+	return false
+}
+
+func (x *HostSpec) GetTtlModel() string {
+	if x != nil {
+		return x.TtlModel
+	}
+	return ""
 }
 
 // HostStatus is the observed part of a host.
@@ -527,7 +547,7 @@ var File_weft_v1_host_proto protoreflect.FileDescriptor
 
 const file_weft_v1_host_proto_rawDesc = "" +
 	"\n" +
-	"\x12weft/v1/host.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x9f\x03\n" +
+	"\x12weft/v1/host.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf4\x03\n" +
 	"\bHostSpec\x12\x1b\n" +
 	"\ttunnel_ip\x18\x01 \x01(\tR\btunnelIp\x12\x18\n" +
 	"\amanager\x18\x02 \x01(\tR\amanager\x12#\n" +
@@ -537,7 +557,10 @@ const file_weft_v1_host_proto_rawDesc = "" +
 	"\vdatapath_id\x18\x06 \x01(\tR\n" +
 	"datapathId\x12'\n" +
 	"\x0flabel_switching\x18\a \x01(\bR\x0elabelSwitching\x12\x1c\n" +
-	"\tunmanaged\x18\b \x01(\bR\tunmanaged\x1aA\n" +
+	"\tunmanaged\x18\b \x01(\bR\tunmanaged\x126\n" +
+	"\x17penultimate_hop_popping\x18\t \x01(\bR\x15penultimateHopPopping\x12\x1b\n" +
+	"\tttl_model\x18\n" +
+	" \x01(\tR\bttlModel\x1aA\n" +
 	"\x13BridgeMappingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x11\n" +

@@ -111,7 +111,7 @@ func TestLabelSwitching(t *testing.T) {
 	for _, part := range []struct {
 		name  string
 		story func(*testing.T)
-	}{{"on the wire", k.onTheWire}, {"isolation", k.isolation}, {"by hand", k.byHand}, {"failures", k.failures}} {
+	}{{"on the wire", k.onTheWire}, {"isolation", k.isolation}, {"by hand", k.byHand}, {"popping", k.popping}, {"forged links", k.forged}, {"restart", k.restart}, {"failures", k.failures}} {
 		k.Run(part.name, func(c *e2e.Cloud) {
 			whole := k.Cloud
 			defer func() { k.Cloud = whole }()
@@ -167,26 +167,30 @@ func mplsFrame(src, dst [6]byte, inner []byte, stack ...uint32) []byte {
 // entry is an entry of a label stack.
 func entry(label uint32, bottom uint32, ttl uint8) uint32 { return label<<12 | bottom<<8 | uint32(ttl) }
 
-// byHand sends frames that nobody's switch made into the core, as the host at its other edge would: with the right labels they arrive,
-// with others they are dropped and counted.
-func (k *core) byHand(t *testing.T) {
+// inject returns what sends frames that nobody's switch made into the core, as h1 would, and the label of its path to h2.
+func (k *core) inject(t *testing.T) (send func(inner []byte, stack ...uint32), label uint32) {
 	sample := k.seen("p1", "w-h1")
 	if len(sample) == 0 {
 		t.Fatal("no echo request was seen")
 	}
-	var label uint32
 	if _, err := fmt.Sscan(sample[0]["mpls.label"][0], &label); err != nil {
 		t.Fatal(err)
 	}
-	h1, p1 := k.Host("h1"), k.switches["p1"]
-	mac := strings.Trim(strings.TrimSpace(netlab.Must(p1.Vsctl("get", "Interface", "w-h1", "mac_in_use"))(t)), `"`)
+	mac := strings.Trim(strings.TrimSpace(netlab.Must(k.switches["p1"].Vsctl("get", "Interface", "w-h1", "mac_in_use"))(t)), `"`)
 	dst, src := [6]byte(e2e.MAC(mac)), [6]byte(carry.EdgeMAC("h1", "core"))
-	send := func(frame []byte) {
-		t.Helper()
-		if _, err := h1.Ofctl("-O", "OpenFlow13", "packet-out", coreBridge, fmt.Sprintf("in_port=local,packet=%x,actions=output:w-p1", frame)); err != nil {
-			t.Fatal(err)
-		}
-	}
+	return func(inner []byte, stack ...uint32) { k.out("h1", "w-p1", mplsFrame(src, dst, inner, stack...)) }, label
+}
+
+// out sends a frame by a host's way into the core, past the controller.
+func (k *core) out(host, port string, frame []byte) {
+	k.T.Helper()
+	_, err := k.Host(host).Ofctl("-O", "OpenFlow13", "packet-out", coreBridge, fmt.Sprintf("in_port=local,packet=%x,actions=output:%s", frame, port))
+	k.Do(err)
+}
+
+// byHand sends such frames: with the right labels they arrive, with others they are dropped and counted.
+func (k *core) byHand(t *testing.T) {
+	send, label := k.inject(t)
 	inner := func(nonce []byte) []byte {
 		return e2e.Experimental(k.red[0].MAC(), k.red[1].MAC(), nonce)
 	}
@@ -212,7 +216,7 @@ func (k *core) byHand(t *testing.T) {
 			before = k.Get("host/" + test.where).GetStatus().GetHost().GetDrops()[test.counter]
 		}
 		capture := netlab.Must(k.red[1].Capture("ether proto 0x88b5"))(t)
-		send(mplsFrame(src, dst, inner(nonce), test.stack...))
+		send(inner(nonce), test.stack...)
 		arrived := func(nonce []byte) error {
 			for _, p := range capture.Packets() {
 				if strings.Contains(string(p.Data), string(nonce)) {
@@ -226,7 +230,7 @@ func (k *core) byHand(t *testing.T) {
 			k.Eventually(patience, test.name, func() error { return arrived(nonce) })
 		case test.counter == "":
 			after := []byte("mpls the one after it")
-			send(mplsFrame(src, dst, inner(after), tests[0].stack...))
+			send(inner(after), tests[0].stack...)
 			k.Eventually(patience, "the frame after "+test.name, func() error { return arrived(after) })
 			if arrived(nonce) == nil {
 				t.Errorf("%s: it has arrived", test.name)
