@@ -111,7 +111,7 @@ func TestLabelSwitching(t *testing.T) {
 	for _, part := range []struct {
 		name  string
 		story func(*testing.T)
-	}{{"on the wire", k.onTheWire}, {"isolation", k.isolation}, {"by hand", k.byHand}, {"popping", k.popping}, {"forged links", k.forged}, {"restart", k.restart}, {"failures", k.failures}} {
+	}{{"on the wire", k.onTheWire}, {"isolation", k.isolation}, {"by hand", k.byHand}, {"popping", k.popping}, {"routed", k.vpn}, {"forged links", k.forged}, {"restart", k.restart}, {"failures", k.failures}} {
 		k.Run(part.name, func(c *e2e.Cloud) {
 			whole := k.Cloud
 			defer func() { k.Cloud = whole }()
