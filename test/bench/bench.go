@@ -85,7 +85,7 @@ func (b *bench) add(name, unit string, samples []float64, with ...func(*Result))
 	for _, f := range with {
 		f(&r)
 	}
-	if r.PeerValue > 0 {
+	if r.PeerValue > 0 && r.Ratio == 0 {
 		r.Ratio = r.Value / r.PeerValue
 	}
 	b.results = append(b.results, r)
@@ -102,6 +102,21 @@ func (b *bench) addP99(name, unit string, samples []float64, with ...func(*Resul
 // against sets the peer of a result.
 func against(peer string, samples []float64) func(*Result) {
 	return func(r *Result) { r.Peer, r.PeerValue = peer, quantile(samples, 0.5) }
+}
+
+// inPairs is against for samples that were taken in turn, each with the peer's beside it: the ratio is the median of the pairs'
+// ratios. What the machine did meanwhile weighs on both of a pair.
+func inPairs(peer string, mine, theirs []float64) func(*Result) {
+	return func(r *Result) {
+		against(peer, theirs)(r)
+		var ratios []float64
+		for i, z := range theirs {
+			if z > 0 {
+				ratios = append(ratios, mine[i]/z)
+			}
+		}
+		r.Ratio = quantile(ratios, 0.5)
+	}
 }
 
 // againstValue sets a peer that is another figure of this run.

@@ -4,6 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -42,30 +45,43 @@ func carrySuite(ctx context.Context, b *bench) (err error) {
 }
 
 // measurement is a method of pairs.
-type measurement func(p pair, ctx context.Context) (float64, error)
+type measurement func(p pair, ctx context.Context) (carried, error)
+
+// carried is what a measurement found.
+type carried struct {
+	rate float64 // Mbit/s or 1,000 packets/s that arrived
+	cost float64 // processor time of the ovs-vswitchd of both hosts for what arrived, µs for each kilobyte or each packet
+}
 
 // pair is two endpoints that reach each other.
 type pair struct{ from, to *netlab.Endpoint }
 
-// carryKind measures one type.
+// carryKind measures one type. On a busy machine the rate of two runs is that of what else went on; what the switch worked for a
+// packet is the same then, and says what the rate of a machine that does nothing else is.
 func (b *bench) carryKind(ctx context.Context, k carryKind, ours, peer pair) error {
 	name, with := "carry."+k.typ, "plain Open vSwitch, "+k.plain
 	for _, m := range []struct {
-		name, unit string
-		measure    measurement
-	}{{"tcp_mbps", "Mbit/s", pair.throughput}, {"kpps", "kpackets/s", pair.packetRate}} {
-		var mine, theirs []float64
+		rate, rateUnit, cost, costUnit string
+		measure                        measurement
+	}{
+		{"tcp_mbps", "Mbit/s", "tcp_cpu_us", "µs per kB", pair.throughput},
+		{"kpps", "kpackets/s", "cpu_us", "µs per packet", pair.packetRate},
+	} {
+		var rates, costs [2][]float64 // ours, the peer's
 		// The first round warms up what learns.
 		for i := range 1 + b.choose(9, 1) {
-			a, z, err := inTurn(ctx, i, ours, peer, m.measure)
+			both, err := inTurn(ctx, i, ours, peer, m.measure)
 			if err != nil {
-				return fmt.Errorf("%s: %w", m.name, err)
+				return fmt.Errorf("%s: %w", m.rate, err)
 			}
-			if i > 0 {
-				mine, theirs = append(mine, a), append(theirs, z)
+			for who := range both {
+				if i > 0 {
+					rates[who], costs[who] = append(rates[who], both[who].rate), append(costs[who], both[who].cost)
+				}
 			}
 		}
-		b.add(name+"."+m.name, m.unit, mine, against(with, theirs), targetRatioMin(carryRatio))
+		b.add(name+"."+m.rate, m.rateUnit, rates[0], inPairs(with, rates[0], rates[1]), targetRatioMin(carryRatio))
+		b.add(name+"."+m.cost, m.costUnit, costs[0], inPairs(with, costs[0], costs[1]), targetRatio(1/carryRatio))
 	}
 	send, receive, err := ours.passes()
 	if err != nil {
@@ -82,45 +98,50 @@ func (b *bench) carryKind(ctx context.Context, k carryKind, ours, peer pair) err
 
 // inTurn measures ours and the peer, each first every other time, because a machine that gets busier or hotter would
 // otherwise always be unkind to the same one.
-func inTurn(ctx context.Context, round int, ours, peer pair, measure measurement) (mine, theirs float64, err error) {
-	f := func(p pair, to *float64) {
-		if err == nil {
-			*to, err = measure(p, ctx)
+func inTurn(ctx context.Context, round int, ours, peer pair, measure measurement) (both [2]carried, err error) {
+	pairs := [2]pair{ours, peer}
+	for i := range pairs {
+		who := (i + round) % len(pairs)
+		if both[who], err = measure(pairs[who], ctx); err != nil {
+			return both, err
 		}
 	}
-	if round%2 == 0 {
-		f(ours, &mine)
-		f(peer, &theirs)
-	} else {
-		f(peer, &theirs)
-		f(ours, &mine)
-	}
-	return mine, theirs, err
+	return both, nil
 }
 
-func (p pair) throughput(ctx context.Context) (float64, error) {
-	r, err := p.iperf(ctx)
-	return r.End.Received.Rate / 1e6, err
+func (p pair) throughput(ctx context.Context) (carried, error) {
+	r, work, err := p.iperf(ctx)
+	if err == nil && r.End.Received.Bytes <= 0 {
+		err = fmt.Errorf("iperf3 received nothing")
+	}
+	if err != nil {
+		return carried{}, err
+	}
+	return carried{r.End.Received.Rate / 1e6, micro(work) / (r.End.Received.Bytes / 1000)}, nil
 }
 
 // packetRate sends as many small datagrams as the sender can, and counts those that arrive.
-func (p pair) packetRate(ctx context.Context) (float64, error) {
-	r, err := p.iperf(ctx, "-u", "-b", "0", "-l", "64")
-	if err == nil && r.End.Sum.Seconds <= 0 {
-		err = fmt.Errorf("iperf3 measured no time")
+func (p pair) packetRate(ctx context.Context) (carried, error) {
+	r, work, err := p.iperf(ctx, "-u", "-b", "0", "-l", "64")
+	arrived := r.End.Sum.Packets - r.End.Sum.Lost
+	if err == nil && (r.End.Sum.Seconds <= 0 || arrived <= 0) {
+		err = fmt.Errorf("iperf3 received nothing")
 	}
 	if err != nil {
-		return 0, err
+		return carried{}, err
 	}
-	return (r.End.Sum.Packets - r.End.Sum.Lost) / r.End.Sum.Seconds / 1000, nil
+	return carried{arrived / r.End.Sum.Seconds / 1000, micro(work) / arrived}, nil
 }
+
+func micro(d time.Duration) float64 { return float64(d) / float64(time.Microsecond) }
 
 // iperfReport is what is read of iperf3's report.
 type iperfReport struct {
 	Error string `json:"error"`
 	End   struct {
 		Received struct {
-			Rate float64 `json:"bits_per_second"`
+			Rate  float64 `json:"bits_per_second"`
+			Bytes float64 `json:"bytes"`
 		} `json:"sum_received"`
 		Sum struct {
 			Seconds float64 `json:"seconds"`
@@ -133,25 +154,55 @@ type iperfReport struct {
 const iperfSeconds = 1
 
 // iperf runs iperf3 for a moment, with a server of its own: one that is still busy with the end of the last test would turn
-// this one away.
-func (p pair) iperf(ctx context.Context, options ...string) (iperfReport, error) {
+// this one away. It also returns for how long the switches worked meanwhile.
+func (p pair) iperf(ctx context.Context, options ...string) (r iperfReport, work time.Duration, err error) {
 	stop, err := p.serve()
 	if err != nil {
-		return iperfReport{}, err
+		return r, 0, err
 	}
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	args := append([]string{"-c", p.to.IPv4().String(), "-J", "-t", strconv.Itoa(iperfSeconds)}, options...)
+	before, err := p.switchWork()
+	if err != nil {
+		return r, 0, err
+	}
 	out, err := p.from.CommandContext(ctx, "iperf3", args...).Output()
-	var r iperfReport
 	if jsonErr := json.Unmarshal(out, &r); jsonErr != nil {
-		return r, fmt.Errorf("iperf3 %s: %w, %w", strings.Join(args, " "), err, jsonErr)
+		return r, 0, fmt.Errorf("iperf3 %s: %w, %w", strings.Join(args, " "), err, jsonErr)
 	}
 	if r.Error != "" {
-		err = fmt.Errorf("iperf3 %s: %s", strings.Join(args, " "), r.Error)
+		return r, 0, fmt.Errorf("iperf3 %s: %s", strings.Join(args, " "), r.Error)
 	}
-	return r, err
+	after, err := p.switchWork()
+	return r, after - before, err
+}
+
+// switchWork is for how long all threads of the ovs-vswitchd of the pair's hosts have been on a processor, to the nanosecond
+// (proc(5): /proc/pid/task/tid/schedstat); what a hypervisor takes away is not in it.
+func (p pair) switchWork() (time.Duration, error) {
+	hosts := []*netlab.Host{p.from.Host(), p.to.Host()}
+	var sum time.Duration
+	for _, h := range slices.Compact(hosts) {
+		tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", h.VswitchdPID()))
+		if err != nil || len(tasks) == 0 {
+			return 0, fmt.Errorf("host %s: threads of ovs-vswitchd: %d, %w", h.Name(), len(tasks), err)
+		}
+		for _, task := range tasks {
+			text, err := os.ReadFile(task)
+			if err != nil {
+				return 0, err
+			}
+			ran, _, _ := strings.Cut(string(text), " ")
+			ns, err := strconv.ParseInt(ran, 10, 64)
+			if err != nil {
+				return 0, fmt.Errorf("%s: %w", task, err)
+			}
+			sum += time.Duration(ns)
+		}
+	}
+	return sum, nil
 }
 
 // serve starts iperf3's server, and returns when it serves.

@@ -35,6 +35,13 @@ func carryKinds() []carryKind {
 		{typ: "geneve", key: 77, plain: "a geneve port", peer: plainTunnel("geneve")},
 		{typ: "gre", key: 77, plain: "a gre port", peer: plainTunnel("gre")},
 		{typ: "nvgre", key: 78, plain: "a gre port", peer: plainTunnel("gre")},
+		{typ: "flat", spec: &weftv1.NetworkSpec{PhysicalNetwork: ourPhysical}, plain: "a patch port", peer: plainWire(nil, nil)},
+		{typ: "vlan", spec: &weftv1.NetworkSpec{PhysicalNetwork: ourPhysical, SegmentationId: 100}, plain: "an access port", peer: plainWire([]string{"tag=100"}, nil)},
+		{
+			typ: "qinq", spec: &weftv1.NetworkSpec{PhysicalNetwork: ourPhysical, SegmentationId: 200, InnerVlanId: 7}, plain: "a dot1q-tunnel port",
+			peer: plainWire([]string{"tag=7"}, []string{"vlan_mode=dot1q-tunnel", "tag=200", "other_config:qinq-ethtype=802.1ad"}),
+		},
+		{typ: "local", plain: "two ports of a bridge", sameHost: true, peer: plainBridge},
 	}
 }
 
@@ -180,6 +187,47 @@ func plainTunnel(port string) func(l *carryLab, k carryKind) (pair, error) {
 		}
 		return pair{ends[0], ends[1]}, nil
 	}
+}
+
+// plainWire is a bridge on each host, with a patch port to the provider bridge of the second physical network. Settings are of the
+// ports: those of endpoints, and that of the provider bridge.
+func plainWire(access, uplink []string) func(l *carryLab, k carryKind) (pair, error) {
+	return func(l *carryLab, k carryKind) (pair, error) {
+		var ends []*netlab.Endpoint
+		bridge, provider := "br-"+k.typ, l.physicals[plainPhysical].Bridge()
+		up, down := "up-"+k.typ, "down-"+k.typ
+		for i, h := range l.hosts {
+			e, err := l.plainEnd(k, i+1, h, bridge)
+			if err == nil {
+				_, err = h.Vsctl("add-port", bridge, up, "--", "set", "Interface", up, "type=patch", "options:peer="+down, "--",
+					"add-port", provider, down, "--", "set", "Interface", down, "type=patch", "options:peer="+up)
+			}
+			if err == nil && len(access) > 0 {
+				_, err = h.Vsctl(append([]string{"set", "Port", e.Port()}, access...)...)
+			}
+			if err == nil && len(uplink) > 0 {
+				_, err = h.Vsctl(append([]string{"set", "Port", down}, uplink...)...)
+			}
+			if err != nil {
+				return pair{}, err
+			}
+			ends = append(ends, e)
+		}
+		return pair{ends[0], ends[1]}, nil
+	}
+}
+
+// plainBridge is two ports of one bridge.
+func plainBridge(l *carryLab, k carryKind) (pair, error) {
+	var ends []*netlab.Endpoint
+	for n := range 2 {
+		e, err := l.plainEnd(k, n+1, l.hosts[0], "br-"+k.typ)
+		if err != nil {
+			return pair{}, err
+		}
+		ends = append(ends, e)
+	}
+	return pair{ends[0], ends[1]}, nil
 }
 
 // frame is a small datagram from one end of the pair to the other.

@@ -11,7 +11,7 @@ import (
 const intro = `# Benchmarks
 
 Written by ` + "`make bench`" + `; do not edit. A figure is a median; the quartiles beside it show the machine's noise. A peer is measured
-in the same run, in turn with ours, and a ratio is ours divided by the peer's. Targets are those that the project set itself; a
+in the same run, in turn with ours, and a ratio is ours divided by the peer's; of throughput, the median of the pairs' ratios. Targets are those that the project set itself; a
 missed one is shown and fails nothing. ` + "`make bench ONLY=carry DOC=1`" + ` measures one part and puts it in the place of its former figures.
 
 `
