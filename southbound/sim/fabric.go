@@ -1,17 +1,21 @@
 package sim
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 	"sync"
 )
 
-// Fabric joins switches by their tunnels, and endpoints to their ports.
+// Fabric joins switches by their tunnels and by wires, and endpoints to their ports and to wires.
 type Fabric struct {
 	mu        sync.Mutex
 	switches  map[netip.Addr]*Switch
 	endpoints map[string]location
 	names     map[location]string
+	wires     map[location]string // to which wire a port leads
+	stations  map[string]string   // on which wire an endpoint is
 }
 
 // location is where an endpoint is.
@@ -38,7 +42,7 @@ type Journey struct {
 
 // NewFabric makes an empty network.
 func NewFabric() *Fabric {
-	return &Fabric{switches: map[netip.Addr]*Switch{}, endpoints: map[string]location{}, names: map[location]string{}}
+	return &Fabric{switches: map[netip.Addr]*Switch{}, endpoints: map[string]location{}, names: map[location]string{}, wires: map[location]string{}, stations: map[string]string{}}
 }
 
 // Add joins a switch by its tunnel address.
@@ -61,6 +65,27 @@ func (f *Fabric) Attach(endpoint string, s *Switch, port uint32) {
 	f.names[location{s, port}] = endpoint
 }
 
+// Wire joins a port to a wire: what is sent out of one port of it comes in by all others, and at the stations.
+func (f *Fabric) Wire(wire string, s *Switch, port uint32) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.wires[location{s, port}] = wire
+}
+
+// Unwire undoes Wire.
+func (f *Fabric) Unwire(s *Switch, port uint32) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	delete(f.wires, location{s, port})
+}
+
+// Station puts an endpoint on a wire itself.
+func (f *Fabric) Station(endpoint, wire string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.stations[endpoint] = wire
+}
+
 // maxHops bounds a journey.
 const maxHops = 1000
 
@@ -68,17 +93,16 @@ const maxHops = 1000
 func (f *Fabric) Send(endpoint string, frame []byte) Journey {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	at, ok := f.endpoints[endpoint]
-	if !ok {
+	var todo []arrival
+	if at, ok := f.endpoints[endpoint]; ok {
+		todo = []arrival{{at, frame, Encap{}}}
+	} else if wire, ok := f.stations[endpoint]; ok {
+		todo = f.along(wire, location{}, frame)
+	} else {
 		return Journey{Err: fmt.Errorf("endpoint %q is not attached", endpoint)}
 	}
-	type arrival struct {
-		location
-		frame []byte
-		from  Encap
-	}
 	var j Journey
-	for todo := []arrival{{at, frame, Encap{}}}; len(todo) > 0; todo = todo[1:] {
+	for ; len(todo) > 0; todo = todo[1:] {
 		if len(j.Results) >= maxHops {
 			j.Err = fmt.Errorf("frame of %s: %w", endpoint, ErrLoop)
 			return j
@@ -90,6 +114,15 @@ func (f *Fabric) Send(endpoint string, frame []byte) Journey {
 			j.Err = res.Err
 		}
 		for _, o := range res.Outputs {
+			if wire, ok := f.wires[location{a.sw, o.Port}]; ok && o.Tunnel.Type == "" {
+				todo = append(todo, f.along(wire, location{a.sw, o.Port}, o.Frame)...)
+				for name, at := range f.stations {
+					if at == wire {
+						j.Deliveries = append(j.Deliveries, Delivery{name, a.sw, o.Port, o.Frame})
+					}
+				}
+				continue
+			}
 			if o.Tunnel.Type == "" {
 				j.Deliveries = append(j.Deliveries, Delivery{f.names[location{a.sw, o.Port}], a.sw, o.Port, o.Frame})
 				continue
@@ -100,6 +133,25 @@ func (f *Fabric) Send(endpoint string, frame []byte) Journey {
 		}
 	}
 	return j
+}
+
+// arrival is a frame that comes in by a port.
+type arrival struct {
+	location
+	frame []byte
+	from  Encap
+}
+
+// along is where a frame on a wire comes in: by all of its ports but the one that it was sent out of.
+func (f *Fabric) along(wire string, from location, frame []byte) []arrival {
+	var all []arrival
+	for at, name := range f.wires {
+		if name == wire && at != from {
+			all = append(all, arrival{at, frame, Encap{}})
+		}
+	}
+	slices.SortFunc(all, func(a, b arrival) int { return cmp.Compare(a.sw.DatapathID(), b.sw.DatapathID()) })
+	return all
 }
 
 // remote finds the switch and the tunnel port at which a tunnel packet arrives: the most specific one, as Open vSwitch does.

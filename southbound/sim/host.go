@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -21,6 +23,9 @@ type HostConfig struct {
 	Manager  string // the controller's OVSDB port: tcp:IP:PORT or unix:PATH
 	Bridge   string // the bridge that is the host's switch; default br-int. Others are only rows
 	Switch   Config // TunnelIP is set from above; DatapathID is what the bridge gets when it asks for none
+
+	// Mappings are the bridges that lead to physical networks, by the networks' names; they are there.
+	Mappings map[string]string
 }
 
 // Host is a simulated Open vSwitch host: a switch and the database that configures it.
@@ -66,10 +71,29 @@ func NewHost(cfg HostConfig) *Host {
 		"ovs_version":  set{"3.1.0"}, "db_version": set{"8.3.1"}, "datapath_types": set{"netdev", "system"},
 		"iface_types": set{"geneve", "gre", "internal", "patch", "vxlan"},
 	}
-	return &Host{
+	h := &Host{
 		cfg: cfg, sw: NewSwitch(cfg.Switch), db: newDatabase(root), peers: map[*peer]struct{}{}, links: map[string]*link{},
 		plugged: map[string]uuid{},
 	}
+	h.provide()
+	return h
+}
+
+// provide makes the bridges that lead to physical networks.
+func (h *Host) provide() {
+	if len(h.cfg.Mappings) == 0 {
+		return
+	}
+	var words []string
+	var bridges set
+	for _, physical := range slices.Sorted(maps.Keys(h.cfg.Mappings)) {
+		words = append(words, physical+":"+h.cfg.Mappings[physical])
+		bridges = append(bridges, h.db.insert("Bridge", row{"name": h.cfg.Mappings[physical]}))
+	}
+	ids := maps.Clone(h.db.tables["Open_vSwitch"][h.db.root]["external_ids"].(dict))
+	ids["weft-bridge-mappings"] = strings.Join(words, ",")
+	h.db.set("Open_vSwitch", h.db.root, row{"external_ids": ids, "bridges": bridges})
+	h.publish()
 }
 
 // Switch returns the host's switch.

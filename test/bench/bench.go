@@ -23,8 +23,10 @@ type Result struct {
 	PeerValue float64 `json:"peer_value,omitempty"`
 	Ratio     float64 `json:"ratio,omitempty"`
 
-	// Target is the largest value that is good, TargetRatio the largest ratio, TargetRatioMin the smallest; 0: there is none.
+	// Target is the largest value that is good, TargetMin the smallest, TargetRatio the largest ratio, TargetRatioMin the smallest; 0:
+	// there is none.
 	Target         float64 `json:"target,omitempty"`
+	TargetMin      float64 `json:"target_min,omitempty"`
 	TargetRatio    float64 `json:"target_ratio,omitempty"`
 	TargetRatioMin float64 `json:"target_ratio_min,omitempty"`
 }
@@ -32,9 +34,9 @@ type Result struct {
 // verdict says whether a result is as good as it should be; empty when nothing is said about it.
 func (r Result) verdict() string {
 	switch {
-	case r.Target == 0 && r.TargetRatio == 0 && r.TargetRatioMin == 0:
+	case r.Target == 0 && r.TargetMin == 0 && r.TargetRatio == 0 && r.TargetRatioMin == 0:
 		return ""
-	case r.Target != 0 && r.Value > r.Target, r.TargetRatio != 0 && r.Ratio > r.TargetRatio, r.Ratio < r.TargetRatioMin:
+	case r.Target != 0 && r.Value > r.Target, r.Value < r.TargetMin, r.TargetRatio != 0 && r.Ratio > r.TargetRatio, r.Ratio < r.TargetRatioMin:
 		return "MISSED"
 	}
 	return "met"
@@ -45,6 +47,9 @@ func (r Result) target() string {
 	var words []string
 	if r.Target != 0 {
 		words = append(words, "≤ "+number(r.Target)+" "+r.Unit)
+	}
+	if r.TargetMin != 0 {
+		words = append(words, "≥ "+number(r.TargetMin)+" "+r.Unit)
 	}
 	if r.TargetRatio != 0 {
 		words = append(words, "≤ "+number(r.TargetRatio)+" ×")
@@ -124,6 +129,7 @@ func againstValue(peer string, value float64) func(*Result) {
 	return func(r *Result) { r.Peer, r.PeerValue = peer, value }
 }
 
+func targetMin(v float64) func(*Result)   { return func(r *Result) { r.TargetMin = v } }
 func targetValue(v float64) func(*Result) { return func(r *Result) { r.Target = v } }
 func targetRatio(v float64) func(*Result) { return func(r *Result) { r.TargetRatio = v } }
 

@@ -37,6 +37,9 @@ func start(ctx context.Context, o options) error {
 	if hosts := os.Getenv(simulateEnv); hosts != "" {
 		return simulate(ctx, hosts, os.Stdout)
 	}
+	if hosts := os.Getenv(fleetEnv); hosts != "" {
+		return runFleet(ctx, hosts, os.Stdin, os.Stdout)
+	}
 	return run(ctx, o, os.Stdout)
 }
 
@@ -59,6 +62,7 @@ func suites() []suite {
 		{"of.resync", resyncSuite},
 		{"store", storeSuite},
 		{"carry", carrySuite},
+		{"routing.control", fleetSuite},
 		{"ctl.port_add.spread", spreadSuite},
 		{"ctl.bulk5000.spread", bulkSpreadSuite},
 		{"sim", simSuite},

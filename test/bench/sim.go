@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"strconv"
@@ -124,7 +125,7 @@ func (c *cloud) again(ctx context.Context, between func()) error {
 // fleetSynced waits until n hosts are in step, each with all its ports. A plugged interface is no revision, so that something
 // is changed at the end whose revision only counts as realised where nothing is left to do.
 func (c *cloud) fleetSynced(ctx context.Context, n int) error {
-	if err := c.fleetBound(ctx, n); err != nil {
+	if err := c.fleetBound(ctx, n, portsPerSim); err != nil {
 		return err
 	}
 	touched := network(0)[:1]
@@ -133,8 +134,8 @@ func (c *cloud) fleetSynced(ctx context.Context, n int) error {
 	return err
 }
 
-// fleetBound waits until n hosts are connected and have all their ports.
-func (c *cloud) fleetBound(ctx context.Context, n int) error {
+// fleetBound waits until n hosts are connected and have all their ports, so many each.
+func (c *cloud) fleetBound(ctx context.Context, n, each int) error {
 	return netlab.Eventually(simWithin, "all simulated hosts are synced", func() error {
 		all, _, err := c.ListAll(ctx, &weftv1.Filter{Kinds: []string{"Host"}})
 		if err != nil {
@@ -144,7 +145,7 @@ func (c *cloud) fleetBound(ctx context.Context, n int) error {
 		for _, r := range all {
 			st := r.GetStatus().GetHost()
 			const want = weftv1.HostStatus_CONNECTION_SYNCED
-			if st.GetOpenflow() == want && st.GetOvsdb() == want && st.GetLag() == 0 && int(st.GetPorts()) >= portsPerSim {
+			if st.GetOpenflow() == want && st.GetOvsdb() == want && st.GetLag() == 0 && int(st.GetPorts()) >= each {
 				inStep++
 			}
 		}
@@ -158,6 +159,7 @@ func (c *cloud) fleetBound(ctx context.Context, n int) error {
 // simulator is the process with the simulated hosts.
 type simulator struct {
 	cmd   *exec.Cmd
+	in    io.WriteCloser
 	lines *bufio.Scanner
 }
 
@@ -169,21 +171,32 @@ func startSimulator(lab *netlab.Lab, hosts int) (*simulator, error) {
 	}
 	s := &simulator{cmd: lab.ControllerCommand(self)}
 	s.cmd.Env = append(os.Environ(), simulateEnv+"="+strconv.Itoa(hosts))
+	return s, s.begin()
+}
+
+// begin starts the process and waits for its first line.
+func (s *simulator) begin() error {
 	s.cmd.Stderr = os.Stderr
 	out, err := s.cmd.StdoutPipe()
 	if err != nil {
-		return nil, err
+		return err
+	}
+	if s.in, err = s.cmd.StdinPipe(); err != nil {
+		return err
 	}
 	if err := s.cmd.Start(); err != nil {
-		return nil, err
+		return err
 	}
-	if s.lines = bufio.NewScanner(out); !s.lines.Scan() {
-		return nil, errors.Join(errors.New("the simulator ended"), s.stop())
+	s.lines = bufio.NewScanner(out)
+	s.lines.Buffer(nil, 1<<20)
+	if !s.lines.Scan() {
+		return errors.Join(errors.New("the simulator ended"), s.stop())
 	}
-	return s, nil
+	return nil
 }
 
 func (s *simulator) stop() error {
+	_ = s.in.Close()                          // a fleet waits for what it is told
 	_ = s.cmd.Process.Signal(syscall.SIGTERM) // it may have ended by itself, which Wait tells
 	return s.cmd.Wait()
 }

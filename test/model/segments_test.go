@@ -174,17 +174,18 @@ func (f *floor) Apply(_ int64, deltas []compile.HostDelta) {
 			f.must(sw.Apply(sim.FlowMod{Command: sim.DeleteStrict, Flow: flow.Flow{Key: k}}))
 		}
 		for _, added := range d.AddedFlows {
-			f.must(sw.Apply(sim.FlowMod{Command: sim.Add, Flow: f.withoutLearning(added)}))
+			f.must(sw.Apply(sim.FlowMod{Command: sim.Add, Flow: withoutLearning(f.must, added)}))
 		}
 	}
 }
 
-func (f *floor) withoutLearning(added flow.Flow) flow.Flow {
+// withoutLearning is a flow as the simulated switch takes it: it does not learn.
+func withoutLearning(must func(error), added flow.Flow) flow.Flow {
 	do, err := flow.ParseInstructions([]byte(added.Instructions))
-	f.must(err)
+	must(err)
 	do = slices.DeleteFunc(do, func(a flow.Action) bool { return strings.HasPrefix(flow.Actions{a}.String(), "learn(") })
 	b, err := flow.AppendInstructions(nil, do)
-	f.must(err)
+	must(err)
 	added.Instructions = string(b)
 	return added
 }

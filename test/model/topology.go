@@ -12,6 +12,7 @@ type Topology struct {
 	Ports    []Port
 	Routers  []Router
 	Hosts    int
+	Outside  Outside // of routers without routes of their own
 }
 
 // Network has up to one IPv4 and one IPv6 subnet.
@@ -89,7 +90,8 @@ func (t Topology) YAML() string {
 		add("kind: Port\nproject: red\nname: %s\nspec: {network: %s, adminStateUp: %t, fixedIps: [%s]}\n",
 			p.Name, t.Networks[p.Network].Name, !p.Down, strings.Join(ips, ", "))
 	}
-	for _, r := range t.Routers {
+	docs = append(docs, t.Outside.network()...)
+	for i, r := range t.Routers {
 		var interfaces, routes []string
 		for _, i := range r.Interfaces {
 			interfaces = append(interfaces, fmt.Sprintf("{subnet: %s, ip: %q}", t.Networks[i.Network].Subnets[i.Subnet].Name, i.IP))
@@ -103,12 +105,13 @@ func (t Topology) YAML() string {
 			routes = append(routes, fmt.Sprintf("{destination: %q, type: %s, nextHops: [%s]}", route.To, typ, strings.Join(hops, ", ")))
 		}
 		var policies []string
-		for i, p := range r.Policies {
-			policies = append(policies, p.yaml(1000-i))
+		for j, p := range r.Policies {
+			policies = append(policies, p.yaml(1000-j))
 		}
-		add("kind: Router\nproject: red\nname: %s\nspec: {adminStateUp: %t, interfaces: [%s], routes: [%s], policyRoutes: [%s]}\n",
-			r.Name, !r.Down, strings.Join(interfaces, ", "), strings.Join(routes, ", "), strings.Join(policies, ", "))
+		add("kind: Router\nproject: red\nname: %s\nspec: {adminStateUp: %t, interfaces: [%s], routes: [%s], policyRoutes: [%s]%s}\n",
+			r.Name, !r.Down, strings.Join(interfaces, ", "), strings.Join(routes, ", "), strings.Join(policies, ", "), t.Outside.gateway(i))
 	}
+	docs = append(docs, t.Outside.translations(t)...)
 	return strings.Join(docs, "---\n")
 }
 

@@ -39,20 +39,27 @@ func addresses(t Topology) []netip.Addr {
 
 // Frame is a packet on the wire: a datagram that begins with a mark.
 func (p Packet) Frame(src, dst, mark []byte) []byte {
+	return Datagram{p.From, p.To, 5000, 5001}.frame(src, dst, mark, p.Size)
+}
+
+// Frame is a datagram on the wire that begins with a mark.
+func (d Datagram) Frame(src, dst, mark []byte) []byte { return d.frame(src, dst, mark, small) }
+
+func (d Datagram) frame(src, dst, mark []byte, size int) []byte {
 	b := gopacket.NewSerializeBuffer()
 	o := gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}
-	udp := &layers.UDP{SrcPort: 5000, DstPort: 5001}
-	if p.To.Is4() {
+	udp := &layers.UDP{SrcPort: layers.UDPPort(d.FromPort), DstPort: layers.UDPPort(d.ToPort)}
+	if d.To.Is4() {
 		eth := &layers.Ethernet{SrcMAC: src, DstMAC: dst, EthernetType: layers.EthernetTypeIPv4}
-		ip := &layers.IPv4{Version: 4, TTL: life, Flags: layers.IPv4DontFragment, Protocol: layers.IPProtocolUDP, SrcIP: p.From.AsSlice(), DstIP: p.To.AsSlice()}
+		ip := &layers.IPv4{Version: 4, TTL: life, Flags: layers.IPv4DontFragment, Protocol: layers.IPProtocolUDP, SrcIP: d.From.AsSlice(), DstIP: d.To.AsSlice()}
 		_ = udp.SetNetworkLayerForChecksum(ip)
-		_ = gopacket.SerializeLayers(b, o, eth, ip, udp, payload(mark, p.Size-28))
+		_ = gopacket.SerializeLayers(b, o, eth, ip, udp, payload(mark, size-28))
 		return b.Bytes()
 	}
 	eth := &layers.Ethernet{SrcMAC: src, DstMAC: dst, EthernetType: layers.EthernetTypeIPv6}
-	ip := &layers.IPv6{Version: 6, HopLimit: life, NextHeader: layers.IPProtocolUDP, SrcIP: p.From.AsSlice(), DstIP: p.To.AsSlice()}
+	ip := &layers.IPv6{Version: 6, HopLimit: life, NextHeader: layers.IPProtocolUDP, SrcIP: d.From.AsSlice(), DstIP: d.To.AsSlice()}
 	_ = udp.SetNetworkLayerForChecksum(ip)
-	_ = gopacket.SerializeLayers(b, o, eth, ip, udp, payload(mark, p.Size-48))
+	_ = gopacket.SerializeLayers(b, o, eth, ip, udp, payload(mark, size-48))
 	return b.Bytes()
 }
 
@@ -93,4 +100,17 @@ func (t Topology) Next(from int, to netip.Addr) (port, router string) {
 		}
 	}
 	return "", ""
+}
+
+// Read returns the datagram that a frame has.
+func Read(frame []byte) (Datagram, bool) {
+	decoded := gopacket.NewPacket(frame, layers.LayerTypeEthernet, gopacket.DecodeOptions{Lazy: true, NoCopy: true})
+	udp, ok := decoded.Layer(layers.LayerTypeUDP).(*layers.UDP)
+	if !ok {
+		return Datagram{}, false
+	}
+	ends := decoded.NetworkLayer().NetworkFlow()
+	from, _ := netip.AddrFromSlice(ends.Src().Raw())
+	to, _ := netip.AddrFromSlice(ends.Dst().Raw())
+	return Datagram{from, to, uint16(udp.SrcPort), uint16(udp.DstPort)}, true
 }

@@ -48,14 +48,34 @@ func newWorld(rt *rapid.T) *world {
 func (w *world) Apply(_ int64, deltas []compile.HostDelta) {
 	for _, d := range deltas {
 		sw := w.switches[d.Host]
-		for _, p := range d.AddedPorts {
-			w.must(sw.SetPort(sim.Port{Number: p.OFPort, Name: p.Name, Tunnel: sim.Tunnel{Type: p.Type}}))
-		}
+		w.ports(sw, d)
 		for _, k := range d.RemovedFlows {
 			w.must(sw.Apply(sim.FlowMod{Command: sim.DeleteStrict, Flow: flow.Flow{Key: k}}))
 		}
 		for _, f := range d.AddedFlows {
-			w.must(sw.Apply(sim.FlowMod{Command: sim.Add, Flow: f}))
+			w.must(sw.Apply(sim.FlowMod{Command: sim.Add, Flow: withoutLearning(w.must, f)}))
+		}
+	}
+}
+
+// ports adds and removes tunnels, and the port that leads to the external network.
+func (w *world) ports(sw *sim.Switch, d compile.HostDelta) {
+	for _, k := range d.RemovedPorts {
+		for _, p := range sw.Ports() {
+			if p.Name == k.Name && k.Bridge == pipeline.Bridge {
+				w.fabric.Unwire(sw, p.Number)
+				sw.RemovePort(p.Number)
+			}
+		}
+	}
+	for _, p := range d.AddedPorts {
+		switch {
+		case p.Bridge != pipeline.Bridge:
+		case p.Type == "patch":
+			w.must(sw.SetPort(sim.Port{Number: p.OFPort, Name: p.Name}))
+			w.fabric.Wire(external, sw, p.OFPort)
+		default:
+			w.must(sw.SetPort(sim.Port{Number: p.OFPort, Name: p.Name, Tunnel: sim.Tunnel{Type: p.Type}}))
 		}
 	}
 }
@@ -77,6 +97,7 @@ func (w *world) become(rt *rapid.T, t Topology) {
 		}
 		w.tables.HostFacts.Put(intent.HostFact{Name: name, TunnelIP: ip, Up: true})
 	}
+	w.wire(t)
 	docs, err := manifest.Decode("topology.yaml", strings.NewReader(t.YAML()), manifest.Options{})
 	w.must(err)
 	var resources []*weftv1.Resource
@@ -117,6 +138,8 @@ func (w *world) load() {
 			w.tables.Ports.Put(row)
 		case intent.KindRouter:
 			w.loadRouter(res, staying)
+		default:
+			w.loadOutside(res)
 		}
 	}
 	leave(w.tables.RouterInterfaces, func(i intent.RouterInterface) intent.InterfaceOf { return i.Key }, staying)
@@ -130,6 +153,10 @@ func (w *world) loadRouter(res *weftv1.Resource, staying map[any]bool) {
 	policies, err := intent.PolicyRows(res)
 	w.must(err)
 	w.tables.Routers.Put(router)
+	if g, has, err := intent.GatewayRow(res); has {
+		w.must(err)
+		w.tables.Gateways.Put(g)
+	}
 	for _, i := range interfaces {
 		w.tables.RouterInterfaces.Put(i)
 		staying[i.Key] = true
