@@ -9,13 +9,14 @@
 //
 // Tables 0 to 253 with priorities, masks and conjunctive matches; registers, metadata, the stack; Ethernet, one VLAN tag, ARP, IPv4,
 // IPv6 with extension headers, fragments, TCP, UDP, SCTP, ICMP, neighbour discovery, with their checksums; set_field, load, move,
-// push, pop, VLAN push and pop, dec_ttl, output, output to a register's port, resubmit, goto, clone, exit, groups of all types,
+// push, pop, VLAN push and pop, label stacks of which up to three are seen (push, pop, count down, and encap and decap of Ethernet over
+// MPLS), dec_ttl, output, output to a register's port, resubmit, goto, clone, exit, groups of all types,
 // multipath, meters, check_pkt_larger, tunnel metadata, messages to the controller; connection tracking with zones, marks, labels, translation
 // to one address with or without a range of ports, and the states new, est, rpl, inv, snat and dnat.
 //
 // # What is not
 //
-// A flow that asks for something else (translation to several addresses, learn, MPLS, encap, NORMAL, the action set, a second VLAN tag …) is refused
+// A flow that asks for something else (translation to several addresses, learn, encap of other headers, NORMAL, the action set, a second VLAN tag …) is refused
 // when it is added with an error that wraps ErrNotModelled: what is installed is carried out. Connection tracking keeps no time and
 // does not look at TCP sequence numbers. Which bucket of a select group and which link of multipath is chosen differs from Open vSwitch. Flows do not time out.
 //

@@ -112,8 +112,23 @@ func niciraMore(subtype uint16, r *reader, depth int) (step, error) {
 		return step{op: opClone, do: do}, err
 	case nxCT:
 		return track(r, depth)
+	case nxEncap, nxDecap:
+		return header(subtype, r)
 	}
 	return step{}, &Error{Type: typeBadAction, Code: 3, Why: notModelled(fmt.Sprintf("Open vSwitch's action %d", subtype))}
+}
+
+// header reads an encap or decap action. Headers other than labels and Ethernet are not modelled.
+func header(subtype uint16, r *reader) (step, error) {
+	r.take(2)
+	s := step{op: opEncap, n: r.u32()}
+	if subtype == nxDecap {
+		s.op = opDecap
+	}
+	if s.n != typeEthernet && s.n != typeLabels && (s.op == opEncap || s.n != typeNextProto) {
+		return step{}, &Error{Type: typeBadAction, Code: 5, Why: notModelled(fmt.Sprintf("a header of type %#x", s.n))}
+	}
+	return r.done(s)
 }
 
 // track reads a ct action.

@@ -36,8 +36,8 @@ func (x *run) output(p *packet, port uint32) {
 func (x *run) send(p *packet, number uint32) {
 	port, ok := x.s.ports[number]
 	switch {
-	case p.labels > 0:
-		x.fail(notModelled("frames behind labels"))
+	case p.bare:
+		x.dropped("output of a packet without an Ethernet header")
 		return
 	case !ok:
 		x.dropped("output to a port that is not there")

@@ -41,9 +41,10 @@ const (
 type packet struct {
 	vals   [flow.Metadata + 1]flow.Bits
 	frame  []byte
-	tags   int // VLAN tags that were seen: none or one
-	labels int // that were put on and are still there
-	l3     int // where the header is; 0: none, or broken
+	tags   int  // VLAN tags that were seen: none or one
+	labels int  // of a label stack, as many as Open vSwitch sees
+	bare   bool // it begins with a label stack, and has no Ethernet header
+	l3     int  // where the header is; 0: none, or broken
 	l4     int
 	end    int // of what the IP header says is its own
 	proto  uint8
@@ -90,6 +91,8 @@ func (p *packet) parse() {
 		p.parseIPv6(at)
 	case ethARP, ethRARP:
 		p.parseARP(at)
+	case ethMPLS, ethMPLSMulticast:
+		p.parseLabels(at)
 	}
 }
 

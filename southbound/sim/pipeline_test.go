@@ -34,9 +34,6 @@ func pipelineDump(t *testing.T) string {
 	}
 	var b strings.Builder
 	for _, f := range files {
-		if strings.Contains(f, "/mpls/") {
-			continue // labels are not modelled, and test/e2e/carry has them on real switches
-		}
 		text, err := os.ReadFile(f)
 		if err != nil {
 			t.Fatal(err)
@@ -80,7 +77,7 @@ func serveTest(t *testing.T, s *Switch) (target string) {
 // TestPipelineAgrees loads the project's own pipeline by ovs-ofctl into a real switch and into the simulator, and sends frames of
 // the lab's endpoints, honest and not.
 func TestPipelineAgrees(t *testing.T) {
-	all := []uint32{1, 81, 65001, 65002}
+	all := []uint32{1, 81, behindLabels, theCore, 65001, 65002}
 	o := startOVS(t, all...)
 	s := newTestSwitch(t, all...)
 	for _, p := range []uint32{2, 3, 4} {
@@ -117,11 +114,25 @@ func TestPipelineAgrees(t *testing.T) {
 	for _, a := range []string{"fd00::10", "fd00::12", "fd00::11", "fe80::f816:3eff:fe00:0", "::", "ff02::1:ff00:11"} {
 		w.addrs6 = append(w.addrs6, netip.MustParseAddr(a))
 	}
+	far := world{macs: []flow.MACAddr{{0xfa, 0x16, 0x3e, 0, 0, 6}, {0xfa, 0x16, 0x3e, 0, 0, 7}}, l4s: w.l4s}
+	for i := range 2 {
+		far.addrs4 = append(far.addrs4, netip.AddrFrom4([4]byte{10, 0, 0, byte(16 + i)}))
+		far.addrs6 = append(far.addrs6, netip.MustParseAddr(fmt.Sprintf("fd00::1%d", 6+i)))
+	}
 	delivered, frames := 0, 0
 	rapid.Check(t, func(rt *rapid.T) {
 		var in []arriving
-		for i := range 100 {
-			in = append(in, arriving{rapid.SampledFrom(all[:2]).Draw(rt, "port"), w.generateFrame(rt, uint32(i))})
+		for i := range uint32(100) {
+			a := arriving{port: of(rt, "port", all[:4]...)}
+			switch a.port {
+			case theCore:
+				a.frame = far.generateLabels(rt, i)
+			case behindLabels:
+				a.frame = far.generateFrame(rt, i)
+			default:
+				a.frame = w.generateFrame(rt, i)
+			}
+			in = append(in, a)
 		}
 		delivered += agree(rt, o, s, in)
 		frames += len(in)
@@ -130,4 +141,34 @@ func TestPipelineAgrees(t *testing.T) {
 	if delivered < frames/50 {
 		t.Error("too few frames passed: the test says little")
 	}
+	for _, f := range s.Flows() { // classify_label, paths
+		if n, _, _ := s.Counters(f.Key); (f.Table == 6 || f.Table == 48) && f.Priority == 100 && n == 0 {
+			t.Errorf("no frame has met %s: the test says nothing of labels", f)
+		}
+	}
+}
+
+// Ports of the golden lab: of an endpoint whose network goes by label-switched paths, and to the physical network of those.
+const (
+	behindLabels = 512
+	theCore      = 60696
+)
+
+// generateLabels puts a frame behind labels: those that the golden lab's paths have, and others.
+func (w world) generateLabels(rt *rapid.T, id uint32) []byte {
+	const network, path = 524288, 83
+	b := []byte{0x56, 0x7b, 0x93, 0x8f, 0x8b, 0xa6, 2, 0, 0, 0, 0, 1, 0x88, 0x47}
+	if chance(rt, 5, "for another") {
+		b[5] ^= 1
+	}
+	stack := of(rt, "stack", []uint32{path, network}, []uint32{path, network}, []uint32{path, network}, []uint32{network}, []uint32{network},
+		[]uint32{path}, []uint32{path, 17}, []uint32{17, network}, []uint32{path, 17, network}, []uint32{path, 17, 18, network}, []uint32{17})
+	for i, label := range stack {
+		entry := label<<12 | of[uint32](rt, "class", 0, 5)<<9 | of[uint32](rt, "ttl", 64, 64, 1, 0)
+		if i == len(stack)-1 {
+			entry |= entryBottom
+		}
+		b = be.AppendUint32(b, entry)
+	}
+	return append(b, w.generateFrame(rt, id)...)
 }

@@ -21,6 +21,10 @@ const (
 	opPopVLAN
 	opPushMPLS
 	opPopMPLS
+	opSetMPLSTTL
+	opDecMPLSTTL
+	opEncap
+	opDecap
 	opDecTTL
 	opGroup
 	opResubmit
@@ -69,6 +73,8 @@ type sending struct {
 // flow, for two reasons: a switch knows nothing but the wire, and what is read twice is checked twice.
 const (
 	actOutput       = 0
+	actSetMPLSTTL   = 15
+	actDecMPLSTTL   = 16
 	actPushVLAN     = 17
 	actPopVLAN      = 18
 	actPushMPLS     = 19
@@ -100,6 +106,8 @@ const (
 	nxController2    = 37
 	nxClone          = 42
 	nxCTClear        = 43
+	nxEncap          = 46
+	nxDecap          = 47
 	nxCheckPktLarger = 49
 
 	insGoto          = 1
@@ -198,7 +206,14 @@ func action(b []byte, depth int) (step, error) {
 	case actPopVLAN:
 		return step{op: opPopVLAN}, nil
 	case actPushMPLS:
-		return step{op: opPushMPLS}, nil
+		if t := be.Uint16(b[4:]); !isLabels(uint64(t)) {
+			return step{}, refuse(typeBadAction, 5, "push_mpls of type %#x", t)
+		}
+		return step{op: opPushMPLS, n: uint32(be.Uint16(b[4:]))}, nil
+	case actSetMPLSTTL:
+		return step{op: opSetMPLSTTL, n: uint32(b[4])}, nil
+	case actDecMPLSTTL:
+		return step{op: opDecMPLSTTL}, nil
 	case actPopMPLS:
 		return step{op: opPopMPLS, n: uint32(be.Uint16(b[4:]))}, nil
 	case actSetQueue:
@@ -248,7 +263,7 @@ func setField(b []byte) (step, error) {
 // modelled refuses fields that packets do not have here.
 func modelled(id flow.FieldID) error {
 	switch {
-	case id >= flow.MPLSTC && id <= flow.MPLSLabel, id >= flow.TunGBPID && id <= flow.TunMetadata7,
+	case id >= flow.TunGBPID && id <= flow.TunMetadata7,
 		id == flow.PacketType, id == flow.DPHash, id == flow.ActsetOutput:
 		return &Error{Type: typeBadAction, Code: 13, Why: notModelled(id.String())}
 	}

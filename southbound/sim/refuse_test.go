@@ -21,10 +21,8 @@ func TestWhatIsNotModelledIsRefused(t *testing.T) {
 		{"learn", nil, flow.Actions{flow.Learn(flow.LearnSpec{Table: 1})}},
 		{"normal", nil, flow.Actions{flow.Normal()}},
 		{"action set", nil, flow.Actions{flow.WriteActions(flow.Output(1))}},
-		{"mpls", nil, flow.Actions{flow.DecMPLSTTL()}},
 		{"encap", nil, flow.Actions{flow.Encap(1 << 16)}},
 		{"inside clone", nil, flow.Actions{flow.Clone(flow.Normal())}},
-		{"match on mpls", flow.Match{flow.U32(flow.EthType, 0x8847), flow.U32(flow.MPLSLabel, 3)}, nil},
 	} {
 		err := s.Apply(FlowMod{Flow: mustFlow(t, 0, 1, nil, flow.Output(1))}, FlowMod{Flow: mustFlow(t, 0, 2, tt.m, tt.do...)})
 		var refused *Error

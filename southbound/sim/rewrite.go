@@ -15,6 +15,8 @@ func (p *packet) store(id flow.FieldID) {
 		put(p.frame[6:12], p.vals[id])
 	case flow.VLANVID, flow.VLANPCP:
 		p.storeTag()
+	case flow.MPLSLabel, flow.MPLSTC, flow.MPLSBOS, flow.MPLSTTL:
+		p.storeEntry()
 	case flow.ARPOp, flow.ARPSHA, flow.ARPSPA, flow.ARPTHA, flow.ARPTPA:
 		p.storeARP(id)
 	default:
@@ -71,20 +73,6 @@ func (p *packet) pushVLAN(typ uint16) error {
 	p.insertTag(typ)
 	p.is(flow.VLANVID, vlanThis)
 	p.is(flow.VLANPCP, 0)
-	return nil
-}
-
-// popMPLS takes off a label that was put on here; ErrNotModelled without. What is behind it is taken for a type that says nothing of
-// what it holds.
-func (p *packet) popMPLS(typ uint16) error {
-	if p.labels == 0 {
-		return notModelled("labels that others put on")
-	}
-	if p.labels--; p.labels == 0 {
-		be.PutUint16(p.frame[ethHead-2+p.tags*vlanHead:], typ)
-		p.is(flow.EthType, uint64(typ))
-		p.l3, p.l4, p.lla = 0, 0, 0
-	}
 	return nil
 }
 

@@ -242,12 +242,8 @@ func (x *run) stepMore(p *packet, a *step) bool {
 		}
 	case opPopVLAN:
 		p.popVLAN()
-	case opPushMPLS:
-		p.labels++
-	case opPopMPLS:
-		if err := p.popMPLS(uint16(a.n)); err != nil {
-			x.fail(err)
-		}
+	case opPushMPLS, opPopMPLS, opSetMPLSTTL, opDecMPLSTTL, opEncap, opDecap:
+		return x.label(p, a)
 	case opCTClear:
 		p.clearCT()
 	case opExit:
