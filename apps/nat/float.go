@@ -48,6 +48,10 @@ func (a app) forward(r *table.Reader, f intent.PortForwarding, out *compile.Out)
 		out.Pending("the gateway of %s is nowhere", f.Router)
 		return
 	}
+	if f.Protocol == protoSCTP {
+		o.associations(exchange{external: f.External, internal: f.Internal, ports: f.Ports, to: f.To, host: p.Host, in: prioPorts, out: prioPorts}, out)
+		return
+	}
 	a.translating(o, intent.Translation{
 		Of: f.Key, Host: p.Host, External: f.External, Internal: whole(f.Internal), Inward: true, Protocol: f.Protocol, Ports: f.Ports, To: f.To,
 	}, f.Ending, out)
@@ -71,14 +75,12 @@ func (a app) forward(r *table.Reader, f intent.PortForwarding, out *compile.Out)
 	}
 }
 
+// portField is the destination port of a protocol whose ports Open vSwitch tracks.
 func portField(protocol uint8) flow.FieldID {
-	switch protocol {
-	case protoTCP:
+	if protocol == protoTCP {
 		return flow.TCPDst
-	case protoUDP:
-		return flow.UDPDst
 	}
-	return flow.SCTPDst
+	return flow.UDPDst
 }
 
 // portBlock is ports that share their upper bits.

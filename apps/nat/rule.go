@@ -26,7 +26,8 @@ func (a app) rule(r *table.Reader, n intent.NATRule, out *compile.Out) {
 		out.Pending("the gateway of %s is nowhere", n.Router)
 		return
 	}
-	if !n.Stateless {
+	bySelf := n.Target && n.Protocol == protoSCTP && n.Ports != intent.PortRange{}
+	if !n.Stateless && !bySelf {
 		a.translating(o, ruleTranslation(n, p.Host), n.Ending, out)
 	}
 	prio := uint16(prioRule + n.Priority*rulePriorities + 4*n.Internal.Bits())
@@ -36,7 +37,10 @@ func (a app) rule(r *table.Reader, n intent.NATRule, out *compile.Out) {
 	if n.Source {
 		a.ruleOut(o, n, p.Host, prio, out)
 	}
-	if n.Target {
+	switch {
+	case bySelf:
+		a.ruleAssociations(o, n, p.Host, prio, out)
+	case n.Target:
 		a.ruleIn(o, n, p.Host, prio, out)
 	}
 }
@@ -59,6 +63,14 @@ func (a app) ruleOut(o outside, n intent.NATRule, host string, prio uint16, out 
 	}
 }
 
+// ruleAssociations sends SCTP packets for some ports inside.
+func (a app) ruleAssociations(o outside, n intent.NATRule, host string, prio uint16, out *compile.Out) {
+	o.associations(exchange{
+		external: n.External.Addr(), internal: n.Internal.Addr(), ports: n.Ports, to: n.To, outside: n.Outside, host: host, in: prio, out: prio,
+	}, out)
+	a.ruleDrops(o, n, host, prio, out)
+}
+
 // ruleIn sends packets for the external address inside.
 func (a app) ruleIn(o outside, n intent.NATRule, host string, prio uint16, out *compile.Out) {
 	match := flow.Match{o.at(), toward(n.External)}
@@ -74,9 +86,7 @@ func (a app) ruleIn(o outside, n intent.NATRule, host string, prio uint16, out *
 			out.Flow(host, pipeline.Untranslate, prio, with(with(match, optional(only, from)...), part.ports...), do)
 		}
 	}
-	for _, block := range n.Exempted {
-		out.Flow(host, pipeline.Untranslate, prio+1, with(match, from(block)), nil)
-	}
+	a.ruleDrops(o, n, host, prio, out)
 	if n.Stateless {
 		return
 	}
@@ -85,6 +95,17 @@ func (a app) ruleIn(o outside, n intent.NATRule, host string, prio uint16, out *
 		inside := flow.Match{o.on(), o.at(), from(n.Internal)}
 		out.Flow(host, pipeline.Translate, prioGateway, inside, o.track(flow.NATSpec{}, pipeline.Translated))
 		out.Flow(host, pipeline.Translated, prioGateway, inside, flow.Actions{flow.Goto(pipeline.Turn)})
+	}
+}
+
+// ruleDrops drops what is for the external address and exempted.
+func (a app) ruleDrops(o outside, n intent.NATRule, host string, prio uint16, out *compile.Out) {
+	match := flow.Match{o.at(), toward(n.External)}
+	if n.Protocol != 0 {
+		match = with(match, flow.U32(flow.IPProto, uint32(n.Protocol)))
+	}
+	for _, block := range n.Exempted {
+		out.Flow(host, pipeline.Untranslate, prio+1, with(match, from(block)), nil)
 	}
 }
 

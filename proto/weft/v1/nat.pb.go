@@ -268,7 +268,8 @@ type PortForwardingSpec struct {
 	FloatingIp string `protobuf:"bytes,1,opt,name=floating_ip,json=floatingIp,proto3" json:"floating_ip,omitempty"`
 	// The router whose gateway address it is.
 	Router string `protobuf:"bytes,2,opt,name=router,proto3" json:"router,omitempty"`
-	// "tcp", "udp" or "sctp".
+	// "tcp", "udp" or "sctp". SCTP packets are translated each by itself, those that the port sends from the internal ports, too; no
+	// connections are tracked, so that on_change has no meaning for them, and what errors quote is not translated.
 	Protocol string `protobuf:"bytes,3,opt,name=protocol,proto3" json:"protocol,omitempty"`
 	// The external port, or a range of them: "8080", "8000-8099".
 	ExternalPorts string `protobuf:"bytes,4,opt,name=external_ports,json=externalPorts,proto3" json:"external_ports,omitempty"`

@@ -1,9 +1,12 @@
 package routing_test
 
 import (
+	"context"
 	"fmt"
+	"net"
 	"net/netip"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -30,6 +33,7 @@ func TestTranslation(t *testing.T) {
 	c.Run("rules", func(c *e2e.Cloud) { rules(c, o, red, blue) })
 	c.Run("errors", func(c *e2e.Cloud) { translatedErrors(c, o, red, blue, floats["db2"]) })
 	c.Run("exhaustion", func(c *e2e.Cloud) { exhaustion(c, o, red) })
+	c.Run("exhaustion of ports", func(c *e2e.Cloud) { portsExhausted(c, o, red) })
 	c.Run("restarts", func(c *e2e.Cloud) { restarts(c, o, red, blue, floats) })
 	c.Run("a gateway's host goes", func(c *e2e.Cloud) { gatewayMoves(c, o, blue) })
 	c.Run("change", func(c *e2e.Cloud) { natChange(c, o, red, floats) })
@@ -213,6 +217,72 @@ func exhaustion(c *e2e.Cloud, o *outside, t *tenant) {
 	}
 	run("dpctl/ct-del-limits", fmt.Sprintf("zone=%d", zone))
 	c.Reach(netlab.Probe{From: from, To: o.router, Addr: server4})
+}
+
+// portsExhausted has more connections to one server than a rule has ports: as many as it has ports are translated, the rest is
+// dropped and counted, and seen nowhere. Other servers are reached all the same.
+func portsExhausted(c *e2e.Cloud, o *outside, t *tenant) {
+	const ports, asked = 4, 24
+	from := t.vm["db1"]
+	c.Apply(t.floating("few", "router: r1"))
+	outer := netip.MustParseAddr(c.Get("floatingip/red/few").GetStatus().GetFloatingIp().GetIp())
+	c.Apply(fmt.Sprintf("kind: NATRule\nproject: red\nname: few\nspec: {router: r1, type: snat, externalIp: %s, internalIp: %s, externalPorts: 20000-20003}\n",
+		outer, from.IPv4()))
+	for _, port := range []string{":4446", ":4447"} {
+		defer netlab.Must(o.router.ServeTCP(port))(c.T).Close()
+	}
+	untranslated := func() uint64 {
+		return c.Get("router/red/r1").GetStatus().GetRouter().GetExternalGateway().GetUntranslated()
+	}
+	before := untranslated()
+	arrived := netlab.Must(o.router.Capture("tcp and dst port 4446"))(c.T)
+	results := make(chan error, asked)
+	ctx, cancel := context.WithTimeout(c.T.Context(), 4*time.Second)
+	defer cancel()
+	var mu sync.Mutex
+	var open []net.Conn
+	for range asked {
+		go func() {
+			conn, err := from.DialContext(ctx, "tcp", server4.String()+":4446")
+			if err == nil {
+				mu.Lock()
+				open = append(open, conn)
+				mu.Unlock()
+			}
+			results <- err
+		}()
+	}
+	for range asked {
+		<-results
+	}
+	if len(open) != ports {
+		c.T.Errorf("%d of %d connections were made with %d ports", len(open), asked, ports)
+	}
+	c.Eventually(20*time.Second, "what could not be translated is counted", func() error {
+		if n := untranslated() - before; n < asked-ports {
+			return fmt.Errorf("%d", n)
+		}
+		return nil
+	})
+	for _, p := range arrived.Packets() {
+		packet := p.Decode()
+		ip, _ := packet.NetworkLayer().(*layers.IPv4)
+		tcp, _ := packet.TransportLayer().(*layers.TCP)
+		if ip == nil || tcp == nil || ip.SrcIP.String() != outer.String() || tcp.SrcPort < 20000 || tcp.SrcPort > 20003 {
+			c.T.Errorf("seen outside: %s", packet)
+			break
+		}
+	}
+	if who, err := from.TCP(server4.String()+":4447", 100, 5*time.Second); err != nil || who != o.router.Name() {
+		c.T.Errorf("another server with the same ports: %s, %v", who, err)
+	}
+	for _, conn := range open {
+		c.Do(conn.Close())
+	}
+	c.Delete(client.DeleteOptions{}, "natrule/red/few", "floatingip/red/few")
+	if who, err := from.TCP(server4.String()+":4446", 100, 5*time.Second); err != nil || who != o.router.Name() {
+		c.T.Errorf("without the rule: %s, %v", who, err)
+	}
 }
 
 // restarts ends what runs, while nothing untranslated may leave.
