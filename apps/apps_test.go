@@ -57,7 +57,7 @@ func port(i, net int, secure, up bool, alt int) intent.Port {
 		Secure: secure, Up: up,
 	}
 	if alt == 2 {
-		p.Pairs = []intent.Pair{{MAC: flow.MACAddr{0, 0, 0x5e, 0, 1, 1}, Prefix: netip.MustParsePrefix("10.0.9.0/24")}}
+		p.Pairs = []intent.Pair{{MAC: flow.MACAddr{0, 0, 0x5e, 0, 1, 1}, Prefix: netip.MustParsePrefix("10.0.9.0/24")}, {MAC: p.MAC, Prefix: netip.MustParsePrefix("10.0.1.99/32")}}
 	}
 	return p
 }

@@ -174,14 +174,26 @@ func (a app) neighbour(r *table.Reader, p intent.Port, out *compile.Out) {
 	if !ok {
 		return
 	}
-	for _, host := range hosts {
-		for _, ip := range p.IPs {
-			out.Flow(host, pipeline.Neighbour, 100,
-				flow.Match{pipeline.Net.Is(uint64(n.Tag)), hopIs(ip)},
-				flow.Actions{flow.SetField(flow.MAC(flow.EthDst, p.MAC)), flow.Goto(pipeline.Translate)})
+	found := func(prio uint16, ip netip.Addr, mac flow.MACAddr) {
+		for _, host := range hosts {
+			out.Flow(host, pipeline.Neighbour, prio, flow.Match{pipeline.Net.Is(uint64(n.Tag)), hopIs(ip)},
+				flow.Actions{flow.SetField(flow.MAC(flow.EthDst, mac)), flow.Goto(pipeline.Translate)})
+		}
+	}
+	for _, ip := range p.IPs {
+		found(prioPort, ip, p.MAC)
+	}
+	// Ports that share an address want the same flow.
+	for _, pair := range p.Pairs {
+		ip := pair.Prefix.Addr()
+		if _, mac, problem := a.Virtual(r, intent.Station{Network: p.Network, IP: ip}); pair.Prefix.IsSingleIP() && problem == "" {
+			found(prioShared, ip, mac)
 		}
 	}
 }
+
+// Priorities in table neighbour: an address of a port's own is nobody else's. Below are stations that are no ports.
+const prioPort, prioShared = 100, 90
 
 func hopIs(ip netip.Addr) flow.Field {
 	if ip.Is4() {

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 
 	"github.com/weft-sdn/weft/controller/table"
+	"github.com/weft-sdn/weft/southbound/flow"
 )
 
 // HopInterface returns the interface of a router on whose subnet a next hop is.
@@ -59,8 +60,36 @@ func (t *Tables) HopProblem(r *table.Reader, router Key, hop netip.Addr) string 
 		}
 		return ""
 	}
+	if shared, _, problem := t.Virtual(r, at); shared {
+		return problem
+	}
 	if _, found := t.Neighbours.Get(r, ExternalKey{i.Network, hop}); found {
 		return ""
 	}
 	return fmt.Sprintf("next hop %s is the address of no port and no router on %s", hop, i.Network)
+}
+
+// Virtual tells whether an address is one that ports share (an allowed address pair of a single address), and which MAC address it
+// has: that of the only port that is plugged in, or one that all of them name. problem says why it has none.
+func (t *Tables) Virtual(r *table.Reader, at Station) (shared bool, mac flow.MACAddr, problem string) {
+	var holder Key
+	for p := range t.PortsSharing.List(r, at) {
+		shared = true
+		if _, bound := t.Bindings.Get(r, p.Key); !bound {
+			continue
+		}
+		for _, pair := range p.Pairs {
+			if pair.Prefix.Addr() != at.IP || !pair.Prefix.IsSingleIP() {
+				continue
+			}
+			if holder != (Key{}) && pair.MAC != mac {
+				return true, flow.MACAddr{}, fmt.Sprintf("next hop %s is shared by %s and %s with MAC addresses of their own: nothing says whose it is", at.IP, holder, p.Key)
+			}
+			holder, mac = p.Key, pair.MAC
+		}
+	}
+	if shared && holder == (Key{}) {
+		return true, mac, fmt.Sprintf("next hop %s is shared by ports that are plugged nowhere", at.IP)
+	}
+	return shared, mac, ""
 }

@@ -121,6 +121,7 @@ type Tables struct {
 	MTUsOf       *table.Set[Key, uint32]                             // MTUs of a router's networks
 	PoliciesOf   *table.Index[Key, PolicyKey, Policy]                // of a router
 	PortsWith    *table.Index[Station, Key, Port]                    // ports with an address
+	PortsSharing *table.Index[Station, Key, Port]                    // ports that may send from one more address
 	RoutersWith  *table.Index[Station, InterfaceOf, RouterInterface] // of routers, with an address
 	RouterByTag  *table.Index[uint32, Key, Router]
 
@@ -282,6 +283,13 @@ func (t *Tables) routing() {
 	t.PortsWith = table.NewIndex(t.Ports, "ports with", func(p Port, add func(Station)) {
 		for _, ip := range p.IPs {
 			add(Station{p.Network, ip})
+		}
+	})
+	t.PortsSharing = table.NewIndex(t.Ports, "ports that share", func(p Port, add func(Station)) {
+		for _, pair := range p.Pairs {
+			if pair.Prefix.IsSingleIP() {
+				add(Station{p.Network, pair.Prefix.Addr()})
+			}
 		}
 	})
 	t.RoutersWith = table.NewIndex(t.RouterInterfaces, "routers with", func(i RouterInterface, add func(Station)) { add(Station{i.Network, i.IP}) })
