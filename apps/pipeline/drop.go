@@ -22,6 +22,12 @@ const (
 	NoPath DropReason = 7
 	// Oversize is of frames that are larger than their network carries.
 	Oversize DropReason = 8
+	// SpoofedAddress is of what a port sends with addresses that are not its own.
+	SpoofedAddress DropReason = 9
+	// RogueDHCP is of what a port sends as a DHCP server.
+	RogueDHCP DropReason = 10
+	// RogueRouter is of router advertisements and redirects of a port.
+	RogueRouter DropReason = 11
 )
 
 // DropReasons lists the reasons with their names in metrics and status.
@@ -36,6 +42,9 @@ var DropReasons = []struct {
 	{ExpiredLabel, "expired-label"},
 	{NoPath, "no-label-switched-path"},
 	{Oversize, "oversize"},
+	{SpoofedAddress, "spoofed-address"},
+	{RogueDHCP, "rogue-dhcp-server"},
+	{RogueRouter, "rogue-router"},
 }
 
 // Drop drops a frame and counts it. It costs a step of the lookup, and nothing for the frames that follow: what the

@@ -5,7 +5,8 @@
 // (RFC 5227), and from the unspecified address (::) duplicate address detection for its own addresses (RFC 4862), router
 // solicitations (RFC 4861) and multicast listener reports (RFC 3810). An endpoint's link-local address is the one made
 // from its MAC address (RFC 4291, appendix A); others are allowed by an address pair. Router advertisements, redirects and
-// what DHCP servers send are dropped: a port that routes or serves switches port security off.
+// what DHCP servers send are dropped: a port that routes or serves switches port security off. What is dropped is counted by
+// reason.
 package portsecurity
 
 import (
@@ -19,7 +20,7 @@ import (
 )
 
 const (
-	prioNever, prioAllow, prioForge = 200, 100, 90
+	prioNever, prioAllow, prioForge, prioNobody = 200, 100, 90, 10
 
 	ethIPv4, ethARP, ethIPv6 = 0x0800, 0x0806, 0x86dd
 
@@ -54,17 +55,20 @@ func (a app) base(_ *table.Reader, h intent.Host, out *compile.Out) {
 	if !h.Up {
 		return
 	}
-	drop := func(t uint8, priority uint16, m ...flow.Field) { out.Flow(h.Name, t, priority, m, nil) }
-	drop(pipeline.PortSecurityIP, prioNever, flow.U32(flow.ICMPv6Type, icmpRouterAdvert))
-	drop(pipeline.PortSecurityIP, prioNever, flow.U32(flow.ICMPv6Type, icmpRedirect))
-	drop(pipeline.PortSecurityIP, prioNever, flow.U32(flow.EthType, ethIPv4), flow.U32(flow.UDPSrc, 67))
-	drop(pipeline.PortSecurityIP, prioNever, flow.U32(flow.EthType, ethIPv6), flow.U32(flow.UDPSrc, 547))
-	for _, ethType := range []uint32{ethIPv4, ethARP, ethIPv6} {
-		drop(pipeline.PortSecurityIP, prioForge, flow.U32(flow.EthType, ethType))
+	drop := func(why pipeline.DropReason, t uint8, priority uint16, m ...flow.Field) {
+		out.Flow(h.Name, t, priority, m, pipeline.Drop(why))
 	}
-	drop(pipeline.PortSecurityND, prioForge, flow.U32(flow.ICMPv6Type, icmpAdvert))
-	drop(pipeline.PortSecurityMAC, prioForge, flow.U32(flow.ICMPv6Type, icmpSolicit))
-	drop(pipeline.PortSecurityMAC, prioForge, flow.U32(flow.ICMPv6Type, icmpAdvert))
+	drop(pipeline.RogueRouter, pipeline.PortSecurityIP, prioNever, flow.U32(flow.ICMPv6Type, icmpRouterAdvert))
+	drop(pipeline.RogueRouter, pipeline.PortSecurityIP, prioNever, flow.U32(flow.ICMPv6Type, icmpRedirect))
+	drop(pipeline.RogueDHCP, pipeline.PortSecurityIP, prioNever, flow.U32(flow.EthType, ethIPv4), flow.U32(flow.UDPSrc, 67))
+	drop(pipeline.RogueDHCP, pipeline.PortSecurityIP, prioNever, flow.U32(flow.EthType, ethIPv6), flow.U32(flow.UDPSrc, 547))
+	drop(pipeline.SpoofedAddress, pipeline.PortSecurity, prioNobody)
+	for _, ethType := range []uint32{ethIPv4, ethARP, ethIPv6} {
+		drop(pipeline.SpoofedAddress, pipeline.PortSecurityIP, prioForge, flow.U32(flow.EthType, ethType))
+	}
+	drop(pipeline.SpoofedAddress, pipeline.PortSecurityND, prioForge, flow.U32(flow.ICMPv6Type, icmpAdvert))
+	drop(pipeline.SpoofedAddress, pipeline.PortSecurityMAC, prioForge, flow.U32(flow.ICMPv6Type, icmpSolicit))
+	drop(pipeline.SpoofedAddress, pipeline.PortSecurityMAC, prioForge, flow.U32(flow.ICMPv6Type, icmpAdvert))
 
 	allow := func(t uint8, m ...flow.Field) {
 		out.Flow(h.Name, t, prioAllow, m, flow.Actions{flow.Goto(pipeline.Resolve)})

@@ -110,6 +110,12 @@ func (c *Cloud) get(key string) (*weftv1.Resource, error) {
 	return c.Client.Get(ctx, Ref(key))
 }
 
+// Drops is how many frames a host has dropped, by reason, as its status says: that is up to 3 seconds old.
+func (c *Cloud) Drops(host string) map[string]uint64 {
+	c.T.Helper()
+	return c.Get("host/" + host).GetStatus().GetHost().GetDrops()
+}
+
 // Tag is a network's number in the flow tables.
 func (c *Cloud) Tag(network string) uint32 {
 	c.T.Helper()

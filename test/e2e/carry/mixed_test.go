@@ -308,12 +308,12 @@ func TestOversize(t *testing.T) {
 	}
 	c.Deliver(cases...)
 	c.Eventually(patience, "what is lost is counted", func() error {
-		if n := drops(c, "h1")["oversize"]; n != lost {
+		if n := c.Drops("h1")["oversize"]; n != lost {
 			return fmt.Errorf("%d frames are, want %d", n, lost)
 		}
 		return nil
 	})
-	if n := drops(c, "h2")["oversize"]; n != 0 {
+	if n := c.Drops("h2")["oversize"]; n != 0 {
 		t.Errorf("%d frames dropped for their size at the host that gets the others", n)
 	}
 }

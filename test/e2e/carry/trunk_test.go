@@ -109,13 +109,13 @@ func TestTrunk(t *testing.T) {
 		}
 	})
 	c.Run("a tag of nobody's", func(c *e2e.Cloud) {
-		before := drops(c, "h1")["unknown-vlan"]
+		before := c.Drops("h1")["unknown-vlan"]
 		g.tag(fw[2], 103)
 		frame := e2e.UDP{SrcMAC: fw[2].MAC(), DstMAC: e2e.Broadcast(), Src: "10.3.0.10", Dst: "255.255.255.255"}
 		c.Leave(fw[2])
 		c.Nowhere("broadcast with VLAN 103", fw[2], frame.Frame, func() {
 			c.Eventually(patience, "it is counted", func() error {
-				if drops(c, "h1")["unknown-vlan"] == before {
+				if c.Drops("h1")["unknown-vlan"] == before {
 					return errors.New("it is not")
 				}
 				return nil

@@ -173,7 +173,7 @@ func TestForgedTunnelFramesOfAnOpenNetwork(t *testing.T) {
 // counted as what it is.
 func forgeries(c *e2e.Cloud, typ string, id uint32, all []forged) {
 	c.T.Helper()
-	before, want, to := drops(c, "h1"), map[string]uint64{}, c.Get("host/h1").GetStatus().GetHost().GetTunnelIp()
+	before, want, to := c.Drops("h1"), map[string]uint64{}, c.Get("host/h1").GetStatus().GetHost().GetTunnelIp()
 	var cases []e2e.Case
 	for _, f := range all {
 		if f.counted != "" {
@@ -186,7 +186,7 @@ func forgeries(c *e2e.Cloud, typ string, id uint32, all []forged) {
 	}
 	c.Deliver(cases...)
 	c.Eventually(patience, "what is dropped is counted", func() error {
-		now := drops(c, "h1")
+		now := c.Drops("h1")
 		var wrong []string
 		for reason := range now {
 			if got := now[reason] - before[reason]; got != want[reason] {
@@ -199,7 +199,7 @@ func forgeries(c *e2e.Cloud, typ string, id uint32, all []forged) {
 		return nil
 	})
 	metrics := c.Metrics()
-	for reason, n := range drops(c, "h1") {
+	for reason, n := range c.Drops("h1") {
 		if got := metrics.Sum("weft_dropped_packets_total", "host", "h1", "reason", reason); uint64(got) < n {
 			c.T.Errorf("the metrics have %v packets dropped as %s, the status %d", got, reason, n)
 		}
@@ -207,10 +207,6 @@ func forgeries(c *e2e.Cloud, typ string, id uint32, all []forged) {
 }
 
 // drops are the packets that a host has dropped so far, by reason.
-func drops(c *e2e.Cloud, host string) map[string]uint64 {
-	c.T.Helper()
-	return c.Get("host/" + host).GetStatus().GetHost().GetDrops()
-}
 
 // Hosts with IPv6 addresses carry every type of tunnel, and what is between them is what the type says.
 func TestTunnelsOverIPv6(t *testing.T) {

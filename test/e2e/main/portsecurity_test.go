@@ -1,9 +1,11 @@
 package main_test
 
 import (
+	"fmt"
 	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weft-sdn/weft/test/e2e"
 	"github.com/weft-sdn/weft/test/netlab"
@@ -27,10 +29,15 @@ func TestPortSecurity(t *testing.T) {
 	c.Run("own addresses pass", func(c *e2e.Cloud) { c.Deliver(s.own()...) })
 	c.Run("allowed pairs pass", func(c *e2e.Cloud) { c.Deliver(s.pairs()...) })
 	c.Run("configuration passes", func(c *e2e.Cloud) { c.Deliver(s.configuration()...) })
-	c.Run("spoofed addresses are dropped", func(c *e2e.Cloud) { c.Deliver(s.spoofedIP()...) })
-	c.Run("spoofed ARP is dropped", func(c *e2e.Cloud) { c.Deliver(s.spoofedARP()...) })
-	c.Run("spoofed ND is dropped", func(c *e2e.Cloud) { c.Deliver(s.spoofedND()...) })
-	c.Run("servers are dropped", func(c *e2e.Cloud) { c.Deliver(s.servers()...) })
+	c.Run("spoofed addresses are dropped", func(c *e2e.Cloud) { s.counted(c, s.spoofedIP()) })
+	c.Run("spoofed ARP is dropped", func(c *e2e.Cloud) { s.counted(c, s.spoofedARP()) })
+	c.Run("spoofed ND is dropped", func(c *e2e.Cloud) { s.counted(c, s.spoofedND()) })
+	c.Run("servers are dropped", func(c *e2e.Cloud) { s.counted(c, s.servers()) })
+	for _, reason := range []string{"spoofed-address", "rogue-dhcp-server", "rogue-router"} {
+		if c.Drops("h1")[reason] == 0 {
+			t.Errorf("none is counted as %s", reason)
+		}
+	}
 	c.Run("from the first moment", func(c *e2e.Cloud) {
 		c.Apply(red.Port(4, ""))
 		late := c.VMWith("h1", "red/vm4", netlab.EndpointOptions{Plug: netlab.PlugLater})
@@ -59,6 +66,32 @@ func TestPortSecurity(t *testing.T) {
 		c.Deliver(append(s.spoofedIP(),
 			s.udp("own IPv4", s.me.MAC(), s.to.MAC(), "10.0.0.11", "10.0.0.12", s.to),
 			s.udp("a pair that was", s.me.MAC(), s.to.MAC(), "10.0.0.100", "10.0.0.12"))...)
+	})
+}
+
+// counted delivers cases, and demands that all that goes to nobody is counted.
+func (s sender) counted(c *e2e.Cloud, cases []e2e.Case) {
+	c.T.Helper()
+	reasons := []string{"spoofed-address", "rogue-dhcp-server", "rogue-router"}
+	sum := func() (n uint64) {
+		drops := c.Drops("h1")
+		for _, reason := range reasons {
+			n += drops[reason]
+		}
+		return n
+	}
+	before, lost := sum(), uint64(0)
+	for _, one := range cases {
+		if len(one.To) == 0 {
+			lost++
+		}
+	}
+	c.Deliver(cases...)
+	c.Eventually(20*time.Second, "what is dropped is counted", func() error {
+		if n := sum() - before; n < lost {
+			return fmt.Errorf("%d frames are, want at least %d", n, lost)
+		}
+		return nil
 	})
 }
 
