@@ -32,14 +32,14 @@ func (e edit) String() string {
 	return fmt.Sprintf("%s net%d port%d host%d %t", e.Op, e.Net, e.Port, e.Host, e.Flag)
 }
 
-var types = []string{"vxlan", "geneve", "gre", "nvgre"}
+var types = []string{"vxlan", "geneve", "gre", "nvgre", "mpls-gre"}
 
 func network(i int, up bool) intent.Network {
 	return intent.Network{Key: netKey(i), Tag: uint32(i + 1), MTU: 1450, Up: up, Snoop: true}
 }
 
 func segment(i int) intent.Segment {
-	return intent.Segment{Key: intent.SegmentKey{Network: netKey(i)}, Type: types[i%4], ID: uint32(5001 + i)}
+	return intent.Segment{Key: intent.SegmentKey{Network: netKey(i)}, Type: types[i%len(types)], ID: uint32(5001 + i)}
 }
 
 func netKey(i int) intent.Key {
@@ -299,7 +299,7 @@ func subnet(e edit) intent.Subnet {
 func segmentsOf(net, count int) []intent.Segment {
 	all := []intent.Segment{
 		{Type: []string{"vlan", "flat", "qinq"}[net%3], Physical: "physnet0", ID: []uint32{100, 0, 200}[net%3], Inner: []uint32{0, 0, 7}[net%3]},
-		{Type: types[net%4], ID: uint32(6001 + net)},
+		{Type: types[net%len(types)], ID: uint32(6001 + net)},
 		{Type: "vlan", Physical: "physnet1", ID: uint32(300 + net)},
 	}
 	if net == 3 {

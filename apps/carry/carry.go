@@ -57,7 +57,7 @@ type Remote struct {
 }
 
 // All lists every way of carrying.
-var All = []Carrier{Local, Flat, VLAN, QinQ, VXLAN, Geneve, GRE, NVGRE, MPLS}
+var All = []Carrier{Local, Flat, VLAN, QinQ, VXLAN, Geneve, GRE, NVGRE, MPLSGRE, MPLS}
 
 // Of finds what carries segments of a type.
 func Of(segmentType string) (Carrier, error) {

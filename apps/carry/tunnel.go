@@ -22,6 +22,8 @@ type Tunnel struct {
 	Interface string // Open vSwitch's type of the interface
 	OFPort    uint32 // requested OpenFlow port number
 	UDP       uint16 // destination port that Open vSwitch takes by itself; 0: no UDP
+	// Options are those of the port that are not the same for all tunnels, in order of names; nil: the id is the tunnel's key.
+	Options []string
 }
 
 // Type implements Carrier.

@@ -68,6 +68,8 @@ var (
 	arpFields = []flow.FieldID{flow.ARPOp, flow.ARPSPA, flow.ARPTPA, flow.ARPSHA, flow.ARPTHA}
 	ndFields  = []flow.FieldID{flow.ICMPv6Type, flow.ICMPv6Code, flow.NDTarget, flow.NDSLL, flow.NDTLL}
 	tunFields = []flow.FieldID{flow.TunID, flow.TunSrc, flow.TunDst, flow.TunIPv6Src, flow.TunIPv6Dst}
+	// leaveFields are those by which a frame is sent to another host by a tunnel.
+	leaveFields = []flow.FieldID{flow.TunID, flow.TunDst, flow.TunIPv6Dst, flow.MPLSLabel, flow.MPLSTTL}
 )
 
 // Tables is the pipeline.
@@ -295,7 +297,7 @@ var Tables = []Table{
 		ID: L2, Name: "l2",
 		Doc:   "Decides where a frame goes: known unicast to the one port that has the address, broadcast and multicast to flood. Unknown unicast is dropped, unless the network has physical segments or ports without port security.",
 		Match: fields(flow.Reg0, flow.Reg2, flow.Reg12, flow.EthDst),
-		Set:   fields(flow.Reg1, flow.Reg2, flow.Reg6, flow.Reg7, flow.Reg12, flow.TunID, flow.TunDst, flow.TunIPv6Dst, flow.VLANVID),
+		Set:   fields(flow.Reg1, flow.Reg2, flow.Reg6, flow.Reg7, flow.Reg12, leaveFields, flow.VLANVID),
 		Next:  []uint8{Members, Learned, Unknown, Flood, Paths, Deliver, Dropped},
 		Apps:  []string{"l2", "mcast"},
 	},
@@ -303,7 +305,7 @@ var Tables = []Table{
 		ID: Members, Name: "members",
 		Doc:   "Sends IP multicast to the hosts where somebody asked for its group. Groups of the link itself (224.0.0.0/24, ff02::/16) are flooded. What ports say of groups goes to the controller.",
 		Match: fields(flow.Reg0, flow.Reg2, flow.Reg12, flow.IPv4Dst, flow.IPv6Dst, flow.ICMPv6Type),
-		Set:   fields(flow.Reg2, flow.Reg3, flow.TunID, flow.TunDst, flow.TunIPv6Dst),
+		Set:   fields(flow.Reg2, flow.Reg3, leaveFields),
 		Next:  []uint8{Flood, FloodLocal},
 		Miss:  Miss{Goto: Flood},
 		Apps:  []string{"base", "mcast"},
@@ -319,7 +321,7 @@ var Tables = []Table{
 		ID: Unknown, Name: "unknown",
 		Doc:   "Sends unicast to addresses that are no port's: where learned says, or else to every place that may have them.",
 		Match: fields(flow.Reg0, flow.Reg2, flow.Reg12),
-		Set:   fields(flow.Reg6, flow.Reg7, flow.TunID, flow.TunDst, flow.TunIPv6Dst, flow.VLANVID),
+		Set:   fields(flow.Reg6, flow.Reg7, leaveFields, flow.VLANVID),
 		Next:  []uint8{Flood, Paths},
 		Apps:  []string{"l2"},
 	},
@@ -327,7 +329,7 @@ var Tables = []Table{
 		ID: Flood, Name: "flood",
 		Doc:   "Copies a frame once to each remote host that has the network, and to the network's local ports by shards.",
 		Match: fields(flow.Reg0, flow.Reg2),
-		Set:   fields(flow.Reg3, flow.Reg6, flow.Reg7, flow.TunID, flow.TunDst, flow.TunIPv6Dst, flow.VLANVID),
+		Set:   fields(flow.Reg3, flow.Reg6, flow.Reg7, leaveFields, flow.VLANVID),
 		Next:  []uint8{FloodLocal, Paths},
 		Apps:  []string{"l2"},
 	},

@@ -7,6 +7,7 @@ package tunnel
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/weft-sdn/weft/apps/carry"
@@ -81,9 +82,20 @@ func (a app) port(r *table.Reader, c intent.Carried, out *compile.Out) {
 		Name:    t.Port,
 		Type:    t.Interface,
 		OFPort:  t.OFPort,
-		Options: a.options(t, "key=flow", "local_ip="+h.TunnelIP.String(), "remote_ip=flow"),
+		Options: a.options(t, portOptions(t, h)...),
 	})
 	out.Flow(c.Host, pipeline.Classify, 10, flow.Match{flow.U32(flow.InPort, t.OFPort)}, pipeline.Drop(pipeline.UnknownTunnelID))
+}
+
+// portOptions are those of the port that serves all remote hosts.
+func portOptions(t carry.Tunnel, h intent.Host) []string {
+	own := t.Options
+	if own == nil {
+		own = []string{"key=flow"}
+	}
+	all := append([]string{"local_ip=" + h.TunnelIP.String(), "remote_ip=flow"}, own...)
+	slices.Sort(all)
+	return all
 }
 
 // options joins the options of a tunnel's port, which are given in order of names.

@@ -33,12 +33,14 @@ func encapsulations() []encapsulation {
 		return alloc.Range[alloc.ID]{First: 1, Last: alloc.ID(1)<<bits - 1}
 	}
 	many, vlans := alloc.Range[alloc.ID]{First: 5001, Last: 1<<24 - 1}, alloc.Range[alloc.ID]{First: 1, Last: 4094}
+	labels := alloc.Range[alloc.ID]{First: 16, Last: 1<<20 - 1} // those below have meanings of their own (RFC 3032, section 2.1)
 	return []encapsulation{
 		{typ: "vxlan", overhead: 50, tunnel: true, ids: upTo(24), builtin: many},
 		{typ: "geneve", overhead: 58, tunnel: true, ids: upTo(24), builtin: many},
 		{typ: "gre", overhead: 42, tunnel: true, ids: alloc.Range[alloc.ID]{First: 1, Last: 1<<32 - 1}, builtin: many},
 		{typ: "nvgre", overhead: 42, tunnel: true, ids: upTo(24), builtin: many},
-		{typ: "mpls", overhead: 22, physical: true, ids: alloc.Range[alloc.ID]{First: 16, Last: 1<<20 - 1}, builtin: alloc.Range[alloc.ID]{First: 1 << 19, Last: 1<<20 - 1}},
+		{typ: "mpls-gre", overhead: 42, tunnel: true, ids: labels, builtin: alloc.Range[alloc.ID]{First: 5001, Last: labels.Last}},
+		{typ: "mpls", overhead: 22, physical: true, ids: labels, builtin: alloc.Range[alloc.ID]{First: 1 << 19, Last: labels.Last}},
 		{typ: "vlan", physical: true, ids: vlans, builtin: vlans},
 		{typ: "flat", physical: true},
 		{typ: "qinq", overhead: 8, physical: true, ids: vlans, builtin: vlans},

@@ -8,9 +8,9 @@ var violations = []struct{ name, apply, want string }{
 		network/red/c type:"vxlna"`,
 		`port/red/a: spec.network: network "wbe" does not exist, did you mean "web"?
 subnet/red/b: spec.cidr: "x" is not a CIDR, such as 10.0.0.0/24
-network/red/c: spec.type: "vxlna" is none of vxlan, geneve, gre, nvgre, mpls, vlan, flat, qinq, local, did you mean "vxlan"?`},
+network/red/c: spec.type: "vxlna" is none of vxlan, geneve, gre, nvgre, mpls-gre, mpls, vlan, flat, qinq, local, did you mean "vxlan"?`},
 
-	{"network type", `network/red/x type:"vxlen"`, `network/red/x: spec.type: "vxlen" is none of vxlan, geneve, gre, nvgre, mpls, vlan, flat, qinq, local, did you mean "vxlan"?`},
+	{"network type", `network/red/x type:"vxlen"`, `network/red/x: spec.type: "vxlen" is none of vxlan, geneve, gre, nvgre, mpls-gre, mpls, vlan, flat, qinq, local, did you mean "vxlan"?`},
 	{"network id too large", `network/red/x segmentation_id:16777216`, `network/red/x: spec.segmentationId: 16,777,216 is too large for vxlan: at most 16,777,215`},
 	{"network id in use", `network/red/x segmentation_id:77`, `network/red/x: spec.segmentationId: vxlan id 77 is in use by network/red/pub`},
 	{"network id in use in the request", "network/red/x segmentation_id:9\nnetwork/red/y segmentation_id:9", `network/red/y: spec.segmentationId: vxlan id 9 is in use by network/red/x`},
@@ -33,6 +33,7 @@ network/red/c: spec.type: "vxlna" is none of vxlan, geneve, gre, nvgre, mpls, vl
 		`network/red/x: spec.segmentationId: no vlan id on p1 is free: all of segmentrange/v are in use`},
 	{"two flat networks", "network/red/x type:\"flat\" physical_network:\"p1\"\nnetwork/red/y type:\"flat\" physical_network:\"p1\"", `network/red/y: spec.physicalNetwork: network/red/x has the untagged frames on p1`},
 	{"id of a flat network", `network/red/x type:"flat" physical_network:"p1" segmentation_id:1`, `network/red/x: spec.segmentationId: is given, and networks of type flat have none`},
+	{"label too large", `network/red/x type:"mpls-gre" segmentation_id:1048576`, `network/red/x: spec.segmentationId: 1,048,576 is too large for mpls-gre: at most 1,048,575`},
 	{"label too small", `network/red/x type:"mpls" physical_network:"p1" segmentation_id:15`, `network/red/x: spec.segmentationId: 15 is too small for mpls: at least 16`},
 	{"inner VLAN id of a vlan", `network/red/x type:"vlan" physical_network:"p1" inner_vlan_id:5`, `network/red/x: spec.innerVlanId: is for networks of type qinq, and this is vlan`},
 	{"inner VLAN id too large", `network/red/x type:"qinq" physical_network:"p1" inner_vlan_id:4095`, `network/red/x: spec.innerVlanId: 4,095 is too large: at most 4,094`},
@@ -164,7 +165,7 @@ link/l: spec.b.port: is missing`},
 	{"link cost", "host/p1 datapath_id:\"0000000000000001\"\nlink/l a:{host:\"h1\" port:\"a\"} b:{host:\"p1\" port:\"b\"} cost:65536", `link/l: spec.cost: 65,536 is too large: at most 65,535`},
 
 	{"range without type", `segmentrange/x minimum:1 maximum:2`, `segmentrange/x: spec.networkType: is missing`},
-	{"range of unknown type", `segmentrange/x network_type:"vxlen" minimum:1 maximum:2`, `segmentrange/x: spec.networkType: "vxlen" is none of vxlan, geneve, gre, nvgre, mpls, vlan, flat, qinq, local, did you mean "vxlan"?`},
+	{"range of unknown type", `segmentrange/x network_type:"vxlen" minimum:1 maximum:2`, `segmentrange/x: spec.networkType: "vxlen" is none of vxlan, geneve, gre, nvgre, mpls-gre, mpls, vlan, flat, qinq, local, did you mean "vxlan"?`},
 	{"range without bounds", `segmentrange/x network_type:"gre"`, "segmentrange/x: spec.minimum: is missing; at least 1\nsegmentrange/x: spec.maximum: is missing"},
 	{"range reversed", `segmentrange/x network_type:"gre" minimum:9 maximum:8`, `segmentrange/x: spec.maximum: 8 is less than the minimum, 9`},
 	{"range too large", `segmentrange/x network_type:"vxlan" minimum:9 maximum:16777216`, `segmentrange/x: spec.maximum: 16,777,216 is too large for vxlan: at most 16,777,215`},

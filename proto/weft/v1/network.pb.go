@@ -24,7 +24,7 @@ const (
 // NetworkSpec is an isolated layer-2 broadcast domain.
 type NetworkSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What carries it between hosts: "vxlan" (default), "geneve", "gre", "nvgre", "mpls", "vlan", "flat", "qinq", or "local"
+	// What carries it between hosts: "vxlan" (default), "geneve", "gre", "nvgre", "mpls-gre", "mpls", "vlan", "flat", "qinq", or "local"
 	// for a network of one host. It cannot be changed.
 	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
 	// The id on the wire: VNI of vxlan and geneve and VSID of nvgre (1 to 16,777,215), key of gre (1 to 4,294,967,295), VLAN id
@@ -1159,11 +1159,11 @@ func (x *PortStatus) GetPortSecurityEnabled() bool {
 }
 
 // SegmentRangeSpec is a pool of ids on the wire for one type of network and, where the type has them, one physical network.
-// Without any there is a built-in range: 5,001 to 16,777,215 for tunnels, 1 to 4,094 for vlan and qinq, and
+// Without any there is a built-in range: 5,001 to 16,777,215 for tunnels (1,048,575 for mpls-gre), 1 to 4,094 for vlan and qinq, and
 // 524,288 to 1,048,575 for mpls.
 type SegmentRangeSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The type: "vxlan", "geneve", "gre", "nvgre", "vlan", "qinq" or "mpls". It cannot be changed.
+	// The type: "vxlan", "geneve", "gre", "nvgre", "mpls-gre", "vlan", "qinq" or "mpls". It cannot be changed.
 	NetworkType string `protobuf:"bytes,1,opt,name=network_type,json=networkType,proto3" json:"network_type,omitempty"`
 	// First id.
 	Minimum uint32 `protobuf:"varint,2,opt,name=minimum,proto3" json:"minimum,omitempty"`

@@ -18,6 +18,8 @@ type kind struct {
 	more  string // of the networks' spec
 	// overhead is what of the underlay's MTU, over IPv4, is not the endpoints'.
 	overhead uint32
+	// looks is how often the datapath looks a frame up again on the host where it arrives; 0: once at most.
+	looks int
 	// layers are what tshark sees before the endpoint's own packet, the outer Ethernet header first.
 	layers string
 	// fields are what tshark must say of each frame of a network; several values of one field, outermost first, are parted by |.
@@ -112,6 +114,14 @@ func kinds() []kind {
 					return fmt.Errorf("gre.key is %s, want %s??", d["gre.key"], want)
 				}
 				return nil
+			},
+		},
+		{
+			typ: "mpls-gre", overhead: 42, ids: [2]uint32{7001, 0xfffff}, layers: "eth:ethertype:ip:gre:mpls", looks: 2,
+			fields: func(n *weftv1.NetworkStatus) map[string]string {
+				return map[string]string{
+					"gre.proto": "0x8847", "gre.flags_and_version": "0x0000", "mpls.label": fmt.Sprint(n.GetSegmentationId()), "mpls.bottom": "1", "mpls.ttl": "64",
+				}
 			},
 		},
 		{
