@@ -35,6 +35,8 @@ func TestVerdict(t *testing.T) {
 	}{
 		{Result{Name: "a", Value: 3, Unit: "ms"}, "", "", "a 3 ms"},
 		{Result{Name: "a", Value: 3, Unit: "ms", Target: 5}, "met", "≤ 5 ms", "a 3 ms [≤ 5 ms: met]"},
+		{Result{Name: "a", Value: 6, Unit: "a/s", TargetMin: 5}, "met", "≥ 5 a/s", "a 6 a/s [≥ 5 a/s: met]"},
+		{Result{Name: "a", Value: 4, Unit: "a/s", TargetMin: 5}, "MISSED", "≥ 5 a/s", "a 4 a/s [≥ 5 a/s: MISSED]"},
 		{Result{Name: "a", Value: 6, Unit: "ms", Target: 5}, "MISSED", "≤ 5 ms", "a 6 ms [≤ 5 ms: MISSED]"},
 		{
 			Result{Name: "a", Value: 1, Unit: "s", Peer: "b", PeerValue: 2, Ratio: 0.5, TargetRatio: 0.4},
