@@ -27,7 +27,10 @@ type carryKind struct {
 const (
 	ourPhysical   = "physnet1"
 	plainPhysical = "physnet2"
+	corePhysical  = "core" // its switch switches labels
 )
+
+const coreDatapath = 0xa1
 
 func carryKinds() []carryKind {
 	return []carryKind{
@@ -41,6 +44,8 @@ func carryKinds() []carryKind {
 			typ: "qinq", spec: &weftv1.NetworkSpec{PhysicalNetwork: ourPhysical, SegmentationId: 200, InnerVlanId: 7}, plain: "a dot1q-tunnel port",
 			peer: plainWire([]string{"tag=7"}, []string{"vlan_mode=dot1q-tunnel", "tag=200", "other_config:qinq-ethtype=802.1ad"}),
 		},
+		{typ: "mpls-gre", key: 79, plain: "a gre port", peer: plainTunnel("gre")},
+		{typ: "mpls", spec: &weftv1.NetworkSpec{PhysicalNetwork: corePhysical}, plain: "a patch port and a switch", peer: plainWire(nil, nil)},
 		{typ: "local", plain: "two ports of a bridge", sameHost: true, peer: plainBridge},
 	}
 }
@@ -73,10 +78,13 @@ func (l *carryLab) start(ctx context.Context, b *bench, dir string) error {
 	if l.hosts, err = l.lab.AddHosts(netlab.HostSpec{Name: "h1"}, netlab.HostSpec{Name: "h2"}); err != nil {
 		return err
 	}
-	for _, name := range []string{ourPhysical, plainPhysical} {
+	for _, name := range []string{ourPhysical, plainPhysical, corePhysical} {
 		if l.physicals[name], err = l.lab.AddPhysical(name, l.hosts...); err != nil {
 			return err
 		}
+	}
+	if err := l.physicals[corePhysical].Switch.SetController(l.lab.ControllerTarget(), coreDatapath); err != nil {
+		return err
 	}
 	if l.weftd, err = b.startWeftd(ctx, l.lab, dir); err != nil {
 		return err
@@ -86,7 +94,10 @@ func (l *carryLab) start(ctx context.Context, b *bench, dir string) error {
 			return err
 		}
 	}
-	return nil
+	_, err = l.Apply(ctx, []*weftv1.Resource{{Kind: "Host", Name: "core", Spec: &weftv1.Resource_HostSpec{HostSpec: &weftv1.HostSpec{
+		DatapathId: fmt.Sprintf("%016x", coreDatapath), LabelSwitching: true,
+	}}}})
+	return err
 }
 
 func (l *carryLab) close() error {

@@ -62,6 +62,8 @@ var headers = map[string]header{
 	"gre": {"ip:47", 0, func(id uint32, _ uint8) []byte { return words(0x2000<<16|0x6558, id) }},
 	// RFC 7637, section 3.2: the VSID in the upper 24 bits of the key, the FlowID in the lower 8.
 	"nvgre": {"ip:47", 0, func(id uint32, flow uint8) []byte { return words(0x2000<<16|0x6558, id<<8|uint32(flow)) }},
+	// RFC 4023, section 3.2, and RFC 3032, section 2.1: no key, unicast MPLS; a label at the bottom of the stack with a time to live.
+	"mpls-gre": {"ip:47", 0, func(id uint32, _ uint8) []byte { return words(0x8847, id<<12|1<<8|64) }},
 }
 
 func words(w ...uint32) []byte {
@@ -205,8 +207,6 @@ func forgeries(c *e2e.Cloud, typ string, id uint32, all []forged) {
 		}
 	}
 }
-
-// drops are the packets that a host has dropped so far, by reason.
 
 // Hosts with IPv6 addresses carry every type of tunnel, and what is between them is what the type says.
 func TestTunnelsOverIPv6(t *testing.T) {
