@@ -43,7 +43,7 @@ type Jack struct {
 
 func (j Jack) bridge() string { return defaulted(j.Bridge, SwitchBridge) }
 
-// Wire joins two bridges with a wire of the underlay's MTU.
+// Wire joins two bridges with a wire of the underlay's MTU; that of a peer is Linux's own.
 func (l *Lab) Wire(a, b Jack) error {
 	if err := makeVeth(end{ns: a.Host.Namespace, name: a.Port}, end{ns: b.Host.Namespace, name: b.Port}, UnderlayMTU); err != nil {
 		return err
@@ -60,6 +60,9 @@ func (j Jack) plug() error {
 	// Checksums that the kernel left half-made would stay so in the userspace datapath.
 	if err := j.Host.txOff(j.Port); err != nil {
 		return err
+	}
+	if j.Host.opts.Kind == KindPeer {
+		return errors.Join(j.Host.join(j.Port, j.bridge()), j.Host.setUp(j.Port))
 	}
 	args := []string{"add-port", j.bridge(), j.Port}
 	if len(j.Settings) > 0 {

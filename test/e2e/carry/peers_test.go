@@ -3,6 +3,7 @@ package carry_test
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,4 +69,44 @@ func elsewhere(c *e2e.Cloud, red e2e.Tenant, peer *netlab.Host, vms []*netlab.En
 func mentions(flow string, ip netip.Addr) bool {
 	n := ip.As4()
 	return strings.Contains(flow, ip.String()+"->") || strings.Contains(flow, fmt.Sprintf("0x%02x%02x%02x%02x->NXM_NX_TUN_IPV4_DST", n[0], n[1], n[2], n[3]))
+}
+
+// The switch of a physical network is a bridge of Linux. It carries untagged and tagged frames between hosts, and a machine behind it
+// talks to ports of both kinds of networks. (It does not tell VLANs apart: for that a kernel needs VLAN filtering.)
+func TestLinuxBridge(t *testing.T) {
+	t.Parallel()
+	var bridge *netlab.Host
+	c := e2e.New(t, e2e.Options{Hosts: e2e.Hosts(2), Prepare: func(c *e2e.Cloud) {
+		bridge = netlab.Must(c.Lab.AddPeer("bridge"))(c.T)
+		for _, name := range []string{"h1", "h2"} {
+			h := c.Host(name)
+			_, err := h.Vsctl("add-br", "br-office", "--", "set", "Bridge", "br-office", "datapath_type=netdev", "fail_mode=standalone",
+				"--", "set", "Open_vSwitch", ".", "external_ids:weft-bridge-mappings=office:br-office")
+			c.Do(err, c.Lab.Wire(netlab.Jack{Host: bridge, Port: "w-" + name}, netlab.Jack{Host: h, Bridge: "br-office", Port: "w-office"}))
+		}
+	}})
+	red := e2e.Tenant{Project: "red", Type: "flat", Spec: "physicalNetwork: office", VMs: 2}
+	blue := e2e.Tenant{Project: "blue", Type: "vlan", Spec: "physicalNetwork: office, segmentationId: 100", VMs: 2}
+	c.Apply(red.YAML(), blue.YAML())
+	reds, blues := c.VMs(red, "h1", "h2"), c.VMs(blue, "h1", "h2")
+	nothingCrosses(c, map[string][]*netlab.Endpoint{"red": reds, "blue": blues})
+	machine := netlab.Must(bridge.AddEndpoint("machine", netlab.EndpointOptions{
+		Bridge: netlab.SwitchBridge, MTU: netlab.UnderlayMTU, Addresses: []string{"10.0.0.99/24", "fd00:10::99/64"},
+	}))(t)
+	c.Talk(append(slices.Clone(reds), machine))
+	c.Talk(blues)
+	table := netlab.Must(bridge.Exec("bridge", "fdb", "show", "br", netlab.SwitchBridge))(t)
+	for i, vm := range reds {
+		if !strings.Contains(table, fmt.Sprintf("%s dev w-h%d", vm.MAC(), i+1)) {
+			t.Errorf("Linux does not know that %s is at h%d:\n%s", vm.Name(), i+1, table)
+		}
+	}
+	tagged := func(vlan uint16, to *netlab.Endpoint) func(nonce []byte) []byte {
+		return func(nonce []byte) []byte { return e2e.Tagged(machine.MAC(), to.MAC(), vlan, nonce) }
+	}
+	c.Deliver(
+		e2e.Case{Name: "tagged for the VLAN's port", From: machine, Frame: tagged(100, blues[0]), To: blues[:1]},
+		e2e.Case{Name: "tagged for the VLAN's other port", From: machine, Frame: tagged(100, blues[1]), To: blues[1:]},
+		e2e.Case{Name: "tagged for a VLAN that no network has", From: machine, Frame: tagged(101, blues[0])},
+	)
 }
