@@ -97,9 +97,9 @@ func (b *bench) add(name, unit string, samples []float64, with ...func(*Result))
 	fmt.Fprintln(b.out, line(r))
 }
 
-// addP99 adds the 99th percentile of samples.
-func (b *bench) addP99(name, unit string, samples []float64, with ...func(*Result)) {
-	b.add(name, unit, samples, append([]func(*Result){func(r *Result) {
+// addP99 adds the 99th percentile of samples, ms.
+func (b *bench) addP99(name string, samples []float64, with ...func(*Result)) {
+	b.add(name, "ms", samples, append([]func(*Result){func(r *Result) {
 		r.Value, r.Low, r.High = quantile(samples, 0.99), 0, 0
 	}}, with...)...)
 }

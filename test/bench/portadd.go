@@ -140,7 +140,7 @@ func (b *bench) addPortResults(name string, s shape, k int, added, removed []too
 		}
 	}
 	b.add(name+"_ms", "ms", total, median...)
-	b.addP99(name+".p99_ms", "ms", total, p99...)
+	b.addP99(name+".p99_ms", total, p99...)
 	b.add(name+".apply_ms", "ms", apply)
 	b.add(name+".wait_ms", "ms", wait)
 	b.add(name+".delete_ms", "ms", milli(removed, took.total))

@@ -117,7 +117,7 @@ func (c *cloud) storms(fleet *simulator, endpoints int) error {
 	}
 	c.b.add("routing.control.dhcp_per_s", "exchanges/s", rates, targetMin(dhcpRate))
 	c.b.add("routing.control.dhcp_ms", "ms", waits)
-	c.b.addP99("routing.control.dhcp.p99_ms", "ms", waits)
+	c.b.addP99("routing.control.dhcp.p99_ms", waits)
 	return nil
 }
 
@@ -143,7 +143,7 @@ func (c *cloud) floats(ctx context.Context, ports int) error {
 	const name = "routing.control.float_add"
 	total := milli(added, took.total)
 	c.b.add(name+"_ms", "ms", total, targetValue(floatTarget))
-	c.b.addP99(name+".p99_ms", "ms", total)
+	c.b.addP99(name+".p99_ms", total)
 	c.b.add(name+".apply_ms", "ms", milli(added, func(t took) time.Duration { return t.apply }))
 	c.b.add(name+".wait_ms", "ms", milli(added, func(t took) time.Duration { return t.wait }))
 	c.b.add(name+".delete_ms", "ms", milli(removed, took.total))

@@ -86,7 +86,7 @@ func (b *bench) simHosts(ctx context.Context, name string, n int) (err error) {
 		return err
 	}
 	b.add(name+".port_add_ms", "ms", milli(added, took.total))
-	b.addP99(name+".port_add.p99_ms", "ms", milli(added, took.total))
+	b.addP99(name+".port_add.p99_ms", milli(added, took.total))
 	return nil
 }
 

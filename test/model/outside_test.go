@@ -149,11 +149,12 @@ func (w *world) sendDatagram(t Topology, from int, d Datagram) []landing {
 		}
 		next = e.MAC
 	} else {
-		p, ok := t.Ports[from], false
-		if next, ok = w.mac(t.Next(from, d.To)); !ok || p.Host == 0 {
+		p := t.Ports[from]
+		mac, ok := w.mac(t.Next(from, d.To))
+		if !ok || p.Host == 0 {
 			return nil
 		}
-		sender = p.Name
+		sender, next = p.Name, mac
 		own, _ = w.mac(p.Name, "")
 	}
 	j := w.fabric.Send(sender, d.Frame(own[:], next[:], nil))

@@ -81,10 +81,10 @@ func ended(c *e2e.Cloud, when string, all ...*stream) {
 	c.T.Helper()
 	for _, s := range all {
 		c.Eventually(20*time.Second, when+": "+s.name+" ends", func() error {
-			if s.talk(3*time.Second) != nil {
-				return nil
+			if s.talk(3*time.Second) == nil {
+				return errors.New("it goes on")
 			}
-			return errors.New("it goes on")
+			return nil
 		})
 		if s.talk(2*time.Second) == nil {
 			c.T.Errorf("%s: %s has come back", when, s.name)

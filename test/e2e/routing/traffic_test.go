@@ -158,7 +158,7 @@ func TestChangeUnderTraffic(t *testing.T) {
 	floats := float(c, red, "web1", "db2")
 	parts := c.Get("floatingip/red/parts").GetStatus().GetFloatingIp().GetIp()
 	vm := red.vm
-	at := func(ip netip.Addr, port uint16) netip.AddrPort { return netip.AddrPortFrom(ip, port) }
+	at := netip.AddrPortFrom
 	all := talks{
 		newTalk(c, "routed on one host", vm["web1"], vm["db1"], at(vm["db1"].IPv4(), 7001)),
 		newTalk(c, "routed across hosts", vm["web2"], vm["db2"], at(vm["db2"].IPv6(), 7002)),
