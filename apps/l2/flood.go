@@ -52,9 +52,10 @@ func (p part) here() []intent.Segment {
 func (p part) hasWire() bool { return slices.ContainsFunc(p.segments, wired) }
 func (p part) onWire() bool  { return slices.ContainsFunc(p.here(), wired) }
 
-// receive lets in the frames of a network that come by its wires, on the hosts that have it. Those that come by tunnels are
-// apps/tunnel's.
-func (a app) receive(r *table.Reader, s intent.Site, out *compile.Out) {
+// receive lets in the frames of a network that come by its wires, on the hosts that have ports of it or send into it for a
+// router, and so get answers. Those that come by tunnels are apps/tunnel's.
+func (a app) receive(r *table.Reader, x intent.Reach, out *compile.Out) {
+	s := intent.Site(x)
 	p, ok := a.part(r, s)
 	if !ok {
 		return
@@ -108,10 +109,15 @@ func (p part) admit(via uint64, out *compile.Out) {
 }
 
 // flood copies group-addressed frames to the network's other hosts and wires and to its ports on this one, and sends on
-// frames to addresses that are no port's.
-func (a app) flood(r *table.Reader, s intent.Site, out *compile.Out) {
+// frames to addresses that are no port's. A host that only has routers send into the network sends nothing to groups; it
+// needs this where frames for some address go further than to where a port is.
+func (a app) flood(r *table.Reader, x intent.Reach, out *compile.Out) {
+	s := intent.Site(x)
 	p, ok := a.part(r, s)
 	if !ok {
+		return
+	}
+	if _, site := a.Sites.Get(r, s); !site && !p.open && !p.hasWire() {
 		return
 	}
 	var local flow.Actions

@@ -36,15 +36,15 @@ func New(t *intent.Tables) compile.App {
 		compile.About("attach", t.Bindings, intent.Key.String, a.attach),
 		compile.ForEach("forward", t.Ports, a.forward),
 		compile.About("central", t.Centrals, centralNetwork, a.central),
-		compile.About("receive", t.Sites, siteNetwork, a.receive),
-		compile.About("flood", t.Sites, siteNetwork, a.flood),
+		compile.About("receive", t.Reaches, reachNetwork, a.receive),
+		compile.About("flood", t.Reaches, reachNetwork, a.flood),
 		compile.About("routed", t.RouterInterfaces, interfaceRouter, a.routed),
 		compile.About("shard", t.Shards, shardNetwork, a.shard),
 	}}
 }
 
 // Sites, shards and interfaces are no resources of their own: what is said of them is said of what they belong to.
-func siteNetwork(s intent.Site) string            { return s.Network.String() }
+func reachNetwork(x intent.Reach) string          { return x.Network.String() }
 func shardNetwork(s intent.Shard) string          { return s.Site.Network.String() }
 func centralNetwork(c intent.Central) string      { return c.Network.String() }
 func interfaceRouter(k intent.InterfaceOf) string { return k.Router.String() }

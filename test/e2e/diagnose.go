@@ -58,7 +58,7 @@ func (c *Cloud) Trace(from, to *netlab.Endpoint, dst netip.Addr) string {
 	}
 	flow := fmt.Sprintf("in_port=%d,icmp,dl_src=%s,dl_dst=%s,nw_src=%s,nw_dst=%s,nw_ttl=64,icmp_type=8", port, from.MAC(), to.MAC(), from.IPv4(), dst)
 	if dst.Is6() {
-		flow = fmt.Sprintf("in_port=%d,icmp6,dl_src=%s,dl_dst=%s,ipv6_src=%s,ipv6_dst=%s,nw_ttl=64,icmp_type=128", port, from.MAC(), to.MAC(), from.IPv6(), dst)
+		flow = fmt.Sprintf("in_port=%d,icmp6,dl_src=%s,dl_dst=%s,ipv6_src=%s,ipv6_dst=%s,nw_ttl=64,icmpv6_type=128", port, from.MAC(), to.MAC(), from.IPv6(), dst)
 	}
 	out, err := from.Host().Trace(netlab.IntegrationBridge, flow)
 	if err != nil {

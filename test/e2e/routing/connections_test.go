@@ -138,7 +138,7 @@ func endForwardings(c *e2e.Cloud, o *outside, t *tenant) {
 	for i, addr := range []string{gatewayOf(c, t, true).String(), gatewayOf(c, t, false).String()} {
 		inside := []string{db2.IPv4().String(), db2.IPv6().String()}[i]
 		open(&cut, fmt.Sprintf("cut%d", i), "2001", addr, inside, "")
-		open(&drained, fmt.Sprintf("drained%d", i), "2002", addr, inside, ", onChange: drain, drainSeconds: 12")
+		open(&drained, fmt.Sprintf("drained%d", i), "2002", addr, inside, ", onChange: drain, drainSeconds: 20")
 		open(&kept, fmt.Sprintf("kept%d", i), "2003", addr, inside, ", onChange: keep")
 		open(&others, fmt.Sprintf("other%d", i), "2004", addr, inside, "")
 	}
@@ -150,11 +150,12 @@ func endForwardings(c *e2e.Cloud, o *outside, t *tenant) {
 	live(c, "before", append(append(append(cut, drained...), kept...), others...)...)
 	at := time.Now()
 	c.Delete(client.DeleteOptions{}, names[0], names[1], names[2], names[4], names[5], names[6])
-	ended(c, "deleted", cut...)
-	live(c, "deleted", append(append(kept, others...), drained[0])...)
+	ended(c, "deleted", cut[0])
+	live(c, "deleted", append(append(drained, kept...), others...)...)
+	ended(c, "deleted", cut[1:]...)
 	closed(c, "deleted", o.router, gone...)
 	ended(c, "drained", drained...)
-	if took := time.Since(at); took < 11*time.Second {
+	if took := time.Since(at); took < 19*time.Second {
 		c.T.Errorf("drained within %s", took)
 	}
 	live(c, "drained", append(kept, others...)...)
