@@ -20,6 +20,7 @@ type Network struct {
 	Transparent bool   // ports may send VLAN tags of their own
 	Snoop       bool   // multicast goes only to ports that asked for it
 	External    bool   // it leads outside
+	Zone        uint16 // in which hosts track the connections of its ports
 }
 
 // Equal tells whether two rows are the same.
@@ -72,6 +73,7 @@ type Port struct {
 	Pairs   []Pair       // other addresses that it may send from
 	Behind  string       // the unmanaged host where it is; empty: where an interface carries its id
 	Options []ExtraOption
+	Groups  []Key  // security groups, in order; none: its project's DefaultGroup
 	MTU     uint32 // largest IP packet in bytes
 	Secure  bool   // it may send only from its own addresses and pairs
 	Up      bool   // administratively
@@ -86,7 +88,7 @@ type Pair struct {
 // Equal tells whether two rows are the same.
 func (p Port) Equal(o Port) bool {
 	return p.Key == o.Key && p.UID == o.UID && p.Network == o.Network && p.MAC == o.MAC && p.Behind == o.Behind && p.Secure == o.Secure && p.MTU == o.MTU &&
-		p.Up == o.Up && slices.Equal(p.IPs, o.IPs) && slices.Equal(p.Pairs, o.Pairs) && slices.Equal(p.Options, o.Options)
+		p.Up == o.Up && slices.Equal(p.IPs, o.IPs) && slices.Equal(p.Pairs, o.Pairs) && slices.Equal(p.Options, o.Options) && slices.Equal(p.Groups, o.Groups)
 }
 
 // Host is a host as apps see it: what is configured, over what it says of itself.

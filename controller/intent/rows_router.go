@@ -14,6 +14,8 @@ type Router struct {
 	Tag uint32 // its number in the flow tables
 	MAC flow.MACAddr
 	Up  bool // administratively
+	// Zone is where hosts track what ports send and get through it; its gateway's is another one.
+	Zone uint16
 }
 
 // Equal tells whether two rows are the same.

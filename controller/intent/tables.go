@@ -62,6 +62,13 @@ type Tables struct {
 	PoppedAt     *table.Set[EdgeKey, bool]             // hosts with paths whose transport label comes off before them
 	PathsOf      *table.Index[Demand, PathKey, Path]   // of a pair of hosts
 
+	RuleLists   *table.Table[Key, RuleList]
+	AddressSets *table.Table[Key, AddressSet]
+	Addresses   *table.Table[AddressOf, AddressOf]
+
+	AddressesOf *table.Index[Key, AddressOf, AddressOf] // of an address group
+	TierLists   *table.Index[Tier, Key, RuleList]       // policies of administrators, by tier
+
 	// Observed by apps/mcast.
 	Members *table.Table[Member, Member]
 
@@ -195,6 +202,7 @@ func NewTables() *Tables {
 	t.translation()
 	t.routing()
 	t.topology()
+	t.security()
 	t.SegmentsOf = table.NewIndex(t.Segments, "segments of", func(s Segment, add func(Key)) { add(s.Key.Network) })
 	t.InterfacesByID = table.NewIndex(t.Interfaces, "interfaces with iface-id", func(i Interface, add func(string)) {
 		if i.IfaceID != "" {
@@ -242,6 +250,19 @@ func (t *Tables) segments() {
 	})
 	t.MappedAt = table.NewSet(t.Mappings, "physical networks of", func(m Mapping, add func(string, string)) {
 		add(m.Key.Host, m.Key.Physical)
+	})
+}
+
+// security makes what apps/security reads and derives.
+func (t *Tables) security() {
+	t.RuleLists = table.New(t.DB, "rulelist", func(l RuleList) Key { return l.Key })
+	t.AddressSets = table.New(t.DB, "addressset", func(s AddressSet) Key { return s.Key })
+	t.Addresses = table.New(t.DB, "address", func(a AddressOf) AddressOf { return a })
+	t.AddressesOf = table.NewIndex(t.Addresses, "addresses of", func(a AddressOf, add func(Key)) { add(a.Set) })
+	t.TierLists = table.NewIndex(t.RuleLists, "policies of tier", func(l RuleList, add func(Tier)) {
+		if l.Tier != TierGroups {
+			add(l.Tier)
+		}
 	})
 }
 
