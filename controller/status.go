@@ -38,6 +38,8 @@ func (c *core) Overlay(res *weftv1.Resource) {
 		c.overlayPortForwarding(key, &v)
 	case intent.KindNATRule:
 		c.overlayNATRule(key, &v)
+	case intent.KindSecurityGroup, intent.KindSecurityPolicy:
+		c.overlayRules(key, v.status)
 	}
 	for _, p := range c.board.Settled(c.world.engine.FlowsOf(key.String())) {
 		v.carrier(p)

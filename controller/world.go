@@ -221,6 +221,12 @@ func (w *world) replace(resources []*weftv1.Resource, unread []intent.Key, revis
 	for n := range w.tables.NATRules.Scan() {
 		w.dropUnless(seen, n.Key)
 	}
+	for l := range w.tables.RuleLists.Scan() {
+		w.dropUnless(seen, l.Key)
+	}
+	for s := range w.tables.AddressSets.Scan() {
+		w.dropUnless(seen, s.Key)
+	}
 	for l := range w.tables.Links.Scan() {
 		w.dropUnless(seen, l.Key)
 	}
@@ -281,6 +287,13 @@ func (w *world) put(res *weftv1.Resource) {
 		if row, err = intent.NATRuleRow(res); err == nil {
 			w.tables.NATRules.Put(row)
 		}
+	case intent.KindSecurityGroup, intent.KindSecurityPolicy:
+		var row intent.RuleList
+		if row, err = intent.RuleListRow(res); err == nil {
+			w.tables.RuleLists.Put(row)
+		}
+	case intent.KindAddressGroup:
+		err = w.putAddressGroup(res)
 	case intent.KindHost:
 		spec := res.GetHostSpec()
 		if spec == nil {
@@ -326,6 +339,10 @@ func (w *world) drop(key intent.Key) {
 		w.tables.PortForwardings.Delete(key)
 	case intent.KindNATRule:
 		w.tables.NATRules.Delete(key)
+	case intent.KindSecurityGroup, intent.KindSecurityPolicy:
+		w.tables.RuleLists.Delete(key)
+	case intent.KindAddressGroup:
+		w.dropAddressGroup(key)
 	case intent.KindLink:
 		w.tables.Links.Delete(key)
 	case intent.KindHost:

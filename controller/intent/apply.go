@@ -95,7 +95,9 @@ func (t *txn) apply(drafts []*draft) []*draft {
 		apply func([]*draft)
 	}{
 		{KindProject, t.applyProjects}, {KindSegmentRange, t.applyRanges}, {KindHost, t.applyHosts}, {KindLink, t.applyLinks},
-		{KindNetwork, t.applyNetworks}, {KindSubnet, t.applySubnets}, {KindRouter, t.applyRouters}, {KindPort, t.applyPorts},
+		{KindNetwork, t.applyNetworks}, {KindSubnet, t.applySubnets}, {KindRouter, t.applyRouters},
+		{KindAddressGroup, t.applyAddressGroups}, {KindSecurityGroup, t.applySecurityGroups}, {KindSecurityPolicy, t.applySecurityPolicies},
+		{KindPort, t.applyPorts},
 		{KindTrunk, t.applyTrunks},
 		{KindFloatingIP, t.applyFloats}, {KindPortForwarding, t.applyForwards}, {KindNATRule, t.applyRules},
 	} {
@@ -104,6 +106,8 @@ func (t *txn) apply(drafts []*draft) []*draft {
 	}
 	t.checkGateways(byKind[KindSubnet])
 	t.checkReferrers(drafts)
+	t.checkGroups(byKind[KindSecurityGroup])
+	t.checkGroups(byKind[KindAddressGroup])
 	t.passMTU(byKind[KindNetwork])
 	for _, d := range drafts {
 		if d.next != nil {

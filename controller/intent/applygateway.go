@@ -12,7 +12,8 @@ import (
 	"github.com/weft-sdn/weft/southbound/flow"
 )
 
-// zoneRange is where the zones of connection tracking come from: a zone has 16 bits, and 0 is what is tracked by others.
+// zoneRange is where the zones of connection tracking come from, of networks, routers and gateways: a zone has 16 bits, and 0 is
+// what is tracked by others.
 var zoneRange = []alloc.Range[alloc.ID]{{First: 1, Last: 1<<16 - 1}}
 
 // gatewayFacts is what a router holds of an external network.
@@ -66,12 +67,19 @@ func (g *gatewayFacts) status(project string) *weftv1.ExternalGatewayStatus {
 	return s
 }
 
+// indexZone keeps who holds which zone.
+func (s *state) indexZone(key Key, zone alloc.ID) {
+	if zone != 0 {
+		s.zones.add(zone, key, &s.zoned)
+	}
+}
+
 // indexGateway and unindexGateway keep who holds which address outside, and which zone.
 func (s *state) indexGateway(key Key, g *gatewayFacts) {
 	if g == nil {
 		return
 	}
-	s.zones.add(g.zone, key, &s.zoned)
+	s.indexZone(key, g.zone)
 	s.holdOutside(key, g.network, g.mac, g.ips)
 }
 
@@ -159,18 +167,25 @@ func (t *txn) joinOutside(d *draft, f *routerFacts) {
 	if d.bad {
 		return
 	}
-	if g.zone == 0 {
-		zone, ok := t.zoned.Next(zoneRange, t.last.Zone)
-		if !ok {
-			t.refuse(d, field, ReasonExhausted, "%s routers have gateways, which is the most there can be", reported(zoneRange[0].Last))
-			return
-		}
-		t.last.Zone, g.zone = zone, zone
+	if g.zone == 0 && !t.newZone(d, field, &g.zone) {
+		return
 	}
 	if g.mac == (flow.MACAddr{}) {
 		g.mac = t.freeMAC(append([]Key{g.network}, networksOf(f.interfaces)...)...)
 	}
 	f.gateway = g
+}
+
+// newZone allocates a zone of connection tracking.
+func (t *txn) newZone(d *draft, field string, zone *alloc.ID) bool {
+	next, ok := t.zoned.Next(zoneRange, t.last.Zone)
+	if !ok {
+		t.refuse(d, field, ReasonExhausted, "there are %s networks, routers and gateways of routers, which is the most there can be: each has a zone of connection tracking",
+			reported(zoneRange[0].Last))
+		return false
+	}
+	t.last.Zone, *zone = next, next
+	return true
 }
 
 func networksOf(interfaces []interfaceFacts) []Key {

@@ -337,7 +337,7 @@ func (t *txn) reachProblem(router Key, r *routerFacts, port Key, ip netip.Addr) 
 // checkReferrers refuses changes of ports, routers and floating IPs that those which refer to them do not bear.
 func (t *txn) checkReferrers(drafts []*draft) {
 	for _, d := range drafts {
-		if d.bad || d.same {
+		if d.bad || d.same || d.key.Kind == KindSecurityGroup || d.key.Kind == KindAddressGroup { // of groups, checkGroups does
 			continue
 		}
 		for _, from := range slices.SortedFunc(maps.Keys(t.refs[d.key]), Key.Compare) {

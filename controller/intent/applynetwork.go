@@ -92,7 +92,7 @@ func (t *txn) applyNetworks(drafts []*draft) {
 			t.acceptNetwork(d)
 		default:
 			rest = append(rest, d)
-			t.put(d.key, &record{key: d.key, facts: &networkFacts{segments: chosen(d.segments), tag: t.tagOf(d)}})
+			t.put(d.key, &record{key: d.key, facts: &networkFacts{segments: chosen(d.segments), tag: t.tagOf(d), zone: t.zoneOf(d)}})
 		}
 	}
 	for _, d := range rest {
@@ -102,7 +102,7 @@ func (t *txn) applyNetworks(drafts []*draft) {
 				continue
 			}
 			t.chooseID(d, w)
-			t.put(d.key, &record{key: d.key, facts: &networkFacts{segments: chosen(d.segments), tag: t.tagOf(d)}})
+			t.put(d.key, &record{key: d.key, facts: &networkFacts{segments: chosen(d.segments), tag: t.tagOf(d), zone: t.zoneOf(d)}})
 		}
 		if !d.bad {
 			t.acceptNetwork(d)
@@ -116,6 +116,14 @@ func (t *txn) tagOf(d *draft) alloc.ID {
 		return 0
 	}
 	return d.old.facts.(*networkFacts).tag
+}
+
+// zoneOf is the zone that a network has already; 0: none.
+func (t *txn) zoneOf(d *draft) alloc.ID {
+	if d.old == nil {
+		return 0
+	}
+	return d.old.facts.(*networkFacts).zone
 }
 
 // describe names the ranges of a space.
@@ -140,13 +148,17 @@ func (t *txn) acceptNetwork(d *draft) {
 		}
 		t.last.Tag = tag
 	}
+	zone := t.zoneOf(d)
+	if zone == 0 && !t.newZone(d, "", &zone) {
+		return
+	}
 	segments := chosen(d.segments)
-	t.accept(d, networkStatus(segments, tag, t.mtu(segments, d.given.GetNetworkSpec().GetMtu())))
+	t.accept(d, networkStatus(segments, tag, zone, t.mtu(segments, d.given.GetNetworkSpec().GetMtu())))
 }
 
-func networkStatus(segments []segmentFacts, tag alloc.ID, mtu uint32) *weftv1.Status {
+func networkStatus(segments []segmentFacts, tag, zone alloc.ID, mtu uint32) *weftv1.Status {
 	s := &weftv1.NetworkStatus{
-		SegmentationId: uint32(segments[0].id), Mtu: mtu, Tag: uint32(tag), Type: segments[0].typ, PhysicalNetwork: segments[0].physical,
+		SegmentationId: uint32(segments[0].id), Mtu: mtu, Tag: uint32(tag), Zone: uint32(zone), Type: segments[0].typ, PhysicalNetwork: segments[0].physical,
 	}
 	for _, f := range segments {
 		s.Segments = append(s.Segments, &weftv1.NetworkSegment{

@@ -58,6 +58,7 @@ func (t *txn) planPort(d *draft) *portPlan {
 		t.immutable(d, "spec.network", p.old.network.relative(d.key.Project), d.network.relative(d.key.Project))
 	}
 	t.checkBehind(d)
+	t.checkPortGroups(p)
 	for i := range d.ips {
 		t.locate(d, i)
 	}

@@ -13,9 +13,12 @@ import (
 // routerFacts is what a router holds of its networks.
 type routerFacts struct {
 	tag        alloc.ID
+	zone       alloc.ID // of connection tracking; 0: an earlier version made it
 	mac        flow.MACAddr
 	interfaces []interfaceFacts
 	gateway    *gatewayFacts // nil: none
+
+	gatewayZone alloc.ID // while the router is being changed: the zone of its gateway
 }
 
 // interfaceFacts is a router's place on a subnet.
@@ -27,7 +30,7 @@ type interfaceFacts struct {
 // routerFactsOf reads what a stored router's status says was allocated.
 func routerFactsOf(key Key, res *weftv1.Resource) (*routerFacts, error) {
 	s := res.GetStatus().GetRouter()
-	f := &routerFacts{tag: alloc.ID(s.GetTag())}
+	f := &routerFacts{tag: alloc.ID(s.GetTag()), zone: alloc.ID(s.GetZone())}
 	if f.tag == 0 {
 		return nil, fmt.Errorf("a router without a tag")
 	}
@@ -51,7 +54,7 @@ func routerFactsOf(key Key, res *weftv1.Resource) (*routerFacts, error) {
 func (t *txn) applyRouters(drafts []*draft) {
 	for _, d := range drafts {
 		if d.old != nil {
-			t.put(d.key, nil)
+			t.put(d.key, &record{key: d.key, facts: d.old.facts.(*routerFacts).numbers()})
 		}
 	}
 	for _, d := range drafts {
@@ -64,6 +67,15 @@ func (t *txn) applyRouters(drafts []*draft) {
 			t.acceptRouter(d, f)
 		}
 	}
+}
+
+// numbers is what a router keeps while it is being changed: others must not be given that.
+func (f *routerFacts) numbers() *routerFacts {
+	kept := &routerFacts{tag: f.tag, zone: f.zone}
+	if f.gateway != nil {
+		kept.gatewayZone = f.gateway.zone
+	}
+	return kept
 }
 
 // joinSubnet gives a router its address on a subnet.
@@ -105,7 +117,7 @@ func (t *txn) joinSubnet(d *draft, f *routerFacts, i int, want wantedInterface) 
 func (t *txn) acceptRouter(d *draft, f *routerFacts) {
 	if d.old != nil {
 		old := d.old.facts.(*routerFacts)
-		f.tag, f.mac = old.tag, old.mac
+		f.tag, f.zone, f.mac = old.tag, old.zone, old.mac
 	}
 	if f.tag == 0 {
 		tag, ok := t.tagged.Next(tagRange, t.last.Tag)
@@ -115,11 +127,17 @@ func (t *txn) acceptRouter(d *draft, f *routerFacts) {
 		}
 		t.last.Tag, f.tag = tag, tag
 	}
+	if f.zone == 0 {
+		t.put(d.key, &record{key: d.key, facts: f.numbers()}) // so that the gateway's zone is not found again
+		if !t.newZone(d, "", &f.zone) {
+			return
+		}
+	}
 	for f.mac == (flow.MACAddr{}) || !t.freeOn(d.key, f) {
 		n := rand.Uint32()
 		f.mac = flow.MACAddr{0xfa, 0x16, 0x3e, byte(n >> 16), byte(n >> 8), byte(n)}
 	}
-	s := &weftv1.RouterStatus{MacAddress: f.mac.String(), Tag: uint32(f.tag)}
+	s := &weftv1.RouterStatus{MacAddress: f.mac.String(), Tag: uint32(f.tag), Zone: uint32(f.zone)}
 	for _, i := range f.interfaces {
 		s.Interfaces = append(s.Interfaces, &weftv1.RouterInterfaceStatus{
 			Subnet: i.subnet.relative(d.key.Project), Network: i.network.relative(d.key.Project), Address: i.address.String()})
@@ -144,6 +162,8 @@ func (t *txn) freeOn(key Key, f *routerFacts) bool {
 // indexRouter and unindexRouter keep who holds which address.
 func (s *state) indexRouter(key Key, f *routerFacts) {
 	s.tags.add(f.tag, key, &s.tagged)
+	s.indexZone(key, f.zone)
+	s.indexZone(key, f.gatewayZone)
 	s.indexGateway(key, f.gateway)
 	for _, i := range f.interfaces {
 		n := s.subnet(i.subnet)
@@ -157,6 +177,8 @@ func (s *state) indexRouter(key Key, f *routerFacts) {
 
 func (s *state) unindexRouter(key Key, f *routerFacts) {
 	s.tags.remove(f.tag, key, &s.tagged)
+	s.zones.remove(f.zone, key, &s.zoned)
+	s.zones.remove(f.gatewayZone, key, &s.zoned)
 	s.unindexGateway(key, f.gateway)
 	for _, i := range f.interfaces {
 		n := s.subnet(i.subnet)
@@ -187,7 +209,7 @@ func RouterRows(res *weftv1.Resource) (Router, []RouterInterface, []Route, error
 	if err != nil || spec == nil {
 		return Router{}, nil, nil, fmt.Errorf("%s: the stored record has no spec, or nothing was allocated for it: %w", key, err)
 	}
-	router := Router{Key: key, Tag: uint32(f.tag), MAC: f.mac, Up: unlessSaid(spec.AdminStateUp)}
+	router := Router{Key: key, Tag: uint32(f.tag), MAC: f.mac, Up: unlessSaid(spec.AdminStateUp), Zone: uint16(f.zone)}
 	var interfaces []RouterInterface
 	for _, i := range f.interfaces {
 		interfaces = append(interfaces, RouterInterface{InterfaceOf{key, i.subnet}, i.network, i.address.Masked(), i.address.Addr()})

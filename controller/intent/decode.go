@@ -23,6 +23,7 @@ func NetworkRow(res *weftv1.Resource) (Network, error) {
 		Transparent: spec.GetVlanTransparent(),
 		Snoop:       unlessSaid(spec.MulticastSnoopingEnabled),
 		External:    spec.GetExternal(),
+		Zone:        uint16(status.GetZone()),
 	}, nil
 }
 
@@ -56,6 +57,9 @@ func PortRow(res *weftv1.Resource) (Port, error) {
 		Secure:  unlessSaid(spec.PortSecurityEnabled),
 		Up:      unlessSaid(spec.AdminStateUp),
 		MTU:     status.GetMtu(),
+	}
+	for _, ref := range spec.GetSecurityGroups() {
+		p.Groups = append(p.Groups, Reference(KindSecurityGroup, res.GetProject(), ref))
 	}
 	for _, g := range spec.GetExtraDhcpOptions() {
 		o, err := extraOption(g)

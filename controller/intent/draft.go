@@ -35,6 +35,8 @@ type draft struct {
 	float      wantedFloat
 	forward    wantedForward
 	rule       ruleFacts
+	groups     []Key // of a port
+	blocks     int   // of an address group
 
 	old     *record // nil: it is new
 	same    bool    // nothing about it is to be changed
@@ -201,19 +203,28 @@ func specOf(res *weftv1.Resource) proto.Message {
 		return s.NatRuleSpec
 	case *weftv1.Resource_LinkSpec:
 		return s.LinkSpec
+	case *weftv1.Resource_SecurityGroupSpec:
+		return s.SecurityGroupSpec
+	case *weftv1.Resource_AddressGroupSpec:
+		return s.AddressGroupSpec
+	case *weftv1.Resource_SecurityPolicySpec:
+		return s.SecurityPolicySpec
 	}
 	return res.GetProjectSpec()
 }
 
 // lacks tells whether a stored resource would get more if it were applied again: an address, for a port that has none
-// because its network had no subnet; another MTU, because the underlay's is configured differently now.
+// because its network had no subnet; another MTU, because the underlay's is configured differently now; a zone, which earlier
+// versions gave to none.
 func (t *txn) lacks(old *record) bool {
 	switch f := old.facts.(type) {
 	case *portFacts:
 		spec := old.res.GetPortSpec()
 		return len(f.ips) == 0 && len(spec.GetFixedIps()) == 0 && !spec.GetNoFixedIps() && len(t.network(f.network).blocks) > 0
 	case *networkFacts:
-		return old.res.GetStatus().GetNetwork().GetMtu() != t.mtu(f.segments, old.res.GetNetworkSpec().GetMtu())
+		return f.zone == 0 || old.res.GetStatus().GetNetwork().GetMtu() != t.mtu(f.segments, old.res.GetNetworkSpec().GetMtu())
+	case *routerFacts:
+		return f.zone == 0
 	}
 	return false
 }

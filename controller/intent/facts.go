@@ -25,6 +25,7 @@ type record struct {
 type networkFacts struct {
 	segments []segmentFacts // at least one
 	tag      alloc.ID
+	zone     alloc.ID // of connection tracking; 0: an earlier version made it
 	mtu      uint32
 	shared   bool
 	external bool
@@ -45,6 +46,8 @@ type portFacts struct {
 	behind  Key // an unmanaged host; the zero Key: none
 	mac     flow.MACAddr
 	ips     []claim
+	secure  bool
+	groups  []Key // security groups, as given
 }
 
 // claim is an address that a port holds.
@@ -87,7 +90,7 @@ func factsOf(key Key, res *weftv1.Resource) (any, error) {
 		if s.GetTag() == 0 || slices.ContainsFunc(segments, func(f segmentFacts) bool { return !f.whole() }) {
 			return nil, fmt.Errorf("a network with tag %d and segments %v", s.GetTag(), segments)
 		}
-		return &networkFacts{segments, alloc.ID(s.GetTag()), s.GetMtu(), res.GetNetworkSpec().GetShared(), res.GetNetworkSpec().GetExternal()}, nil
+		return &networkFacts{segments, alloc.ID(s.GetTag()), alloc.ID(s.GetZone()), s.GetMtu(), res.GetNetworkSpec().GetShared(), res.GetNetworkSpec().GetExternal()}, nil
 	case KindSubnet:
 		return subnetFactsOf(key, res)
 	case KindPort:
@@ -109,6 +112,8 @@ func factsOf(key Key, res *weftv1.Resource) (any, error) {
 		return hostFactsOf(res.GetHostSpec())
 	case KindLink:
 		return linkFactsOf(res.GetLinkSpec()), nil
+	case KindSecurityGroup, KindAddressGroup, KindSecurityPolicy:
+		return securityFactsOf(key, res)
 	}
 	return nil, nil
 }
@@ -155,7 +160,10 @@ func subnetFactsOf(key Key, res *weftv1.Resource) (*subnetFacts, error) {
 
 func portFactsOf(key Key, res *weftv1.Resource) (*portFacts, error) {
 	spec, status := res.GetPortSpec(), res.GetStatus().GetPort()
-	f := &portFacts{network: Reference(KindNetwork, key.Project, spec.GetNetwork()), behind: behind(spec)}
+	f := &portFacts{network: Reference(KindNetwork, key.Project, spec.GetNetwork()), behind: behind(spec), secure: status.GetPortSecurityEnabled()}
+	for _, ref := range spec.GetSecurityGroups() {
+		f.groups = append(f.groups, Reference(KindSecurityGroup, key.Project, ref))
+	}
 	var err error
 	if f.mac, err = parseUnicastMAC(status.GetMacAddress()); err != nil {
 		return nil, err

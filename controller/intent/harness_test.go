@@ -30,6 +30,7 @@ func res(s string) *weftv1.Resource {
 		"project": "project_spec", "network": "network_spec", "subnet": "subnet_spec",
 		"port": "port_spec", "host": "host_spec", "segmentrange": "segment_range_spec", "router": "router_spec", "trunk": "trunk_spec", "link": "link_spec",
 		"floatingip": "floating_ip_spec", "portforwarding": "port_forwarding_spec", "natrule": "nat_rule_spec",
+		"securitygroup": "security_group_spec", "addressgroup": "address_group_spec", "securitypolicy": "security_policy_spec",
 	}
 	r := &weftv1.Resource{}
 	if err := prototext.Unmarshal([]byte(fields[parts[0]]+":{"+spec+"}"), r); err != nil {
@@ -172,6 +173,10 @@ func indexes(c *Catalog) map[string]string {
 		m["ids of "+typ.String()] = fmt.Sprint(n.ids, n.taken.Len(), n.ranges)
 	}
 	m["tags"] = fmt.Sprint(s.tags, s.tagged.Len())
+	m["zones"] = fmt.Sprint(s.zones, s.zoned.Len())
+	m["lists"] = fmt.Sprint(s.lists, s.listed.Len())
+	m["references"] = fmt.Sprint(s.refs)
+	m["ports in default groups"] = fmt.Sprint(s.ungrouped)
 	m["tunnels"] = fmt.Sprint(s.tunnels)
 	return m
 }

@@ -17,6 +17,7 @@ type head struct {
 	Tag  alloc.ID            `json:"tag"` // of networks
 	IDs  map[string]alloc.ID `json:"ids"` // on the wire, by type of network
 	Zone alloc.ID            `json:"zone,omitempty"`
+	List alloc.ID            `json:"list,omitempty"` // of lists of rules and address groups
 }
 
 func (h head) clone() head {
@@ -24,7 +25,7 @@ func (h head) clone() head {
 	if ids == nil {
 		ids = map[string]alloc.ID{}
 	}
-	return head{h.Tag, ids, h.Zone}
+	return head{h.Tag, ids, h.Zone, h.List}
 }
 
 func (h head) marshal() ([]byte, error) { return json.Marshal(h) }

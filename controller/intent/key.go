@@ -28,17 +28,21 @@ const (
 	KindPortForwarding Kind = "PortForwarding"
 	KindNATRule        Kind = "NATRule"
 	KindLink           Kind = "Link"
+	KindSecurityGroup  Kind = "SecurityGroup"
+	KindAddressGroup   Kind = "AddressGroup"
+	KindSecurityPolicy Kind = "SecurityPolicy"
 )
 
 // Kinds returns all kinds, in the order of List.
 func Kinds() []Kind {
-	return []Kind{KindFloatingIP, KindHost, KindLink, KindNATRule, KindNetwork, KindPort, KindPortForwarding, KindProject, KindRouter, KindSegmentRange, KindSubnet, KindTrunk}
+	return []Kind{KindAddressGroup, KindFloatingIP, KindHost, KindLink, KindNATRule, KindNetwork, KindPort, KindPortForwarding, KindProject, KindRouter, KindSecurityGroup,
+		KindSecurityPolicy, KindSegmentRange, KindSubnet, KindTrunk}
 }
 
 // Owned tells whether resources of the kind belong to a project.
 func (k Kind) Owned() bool {
 	switch k {
-	case KindNetwork, KindSubnet, KindPort, KindRouter, KindTrunk, KindFloatingIP, KindPortForwarding, KindNATRule:
+	case KindNetwork, KindSubnet, KindPort, KindRouter, KindTrunk, KindFloatingIP, KindPortForwarding, KindNATRule, KindSecurityGroup, KindAddressGroup, KindSecurityPolicy:
 		return true
 	}
 	return false
@@ -71,6 +75,12 @@ func (k Kind) lower() string {
 		return "natrule"
 	case KindLink:
 		return "link"
+	case KindSecurityGroup:
+		return "securitygroup"
+	case KindAddressGroup:
+		return "addressgroup"
+	case KindSecurityPolicy:
+		return "securitypolicy"
 	}
 	return strings.ToLower(string(k))
 }
@@ -163,6 +173,12 @@ func specKind(res *weftv1.Resource) Kind {
 		return KindNATRule
 	case *weftv1.Resource_LinkSpec:
 		return KindLink
+	case *weftv1.Resource_SecurityGroupSpec:
+		return KindSecurityGroup
+	case *weftv1.Resource_AddressGroupSpec:
+		return KindAddressGroup
+	case *weftv1.Resource_SecurityPolicySpec:
+		return KindSecurityPolicy
 	}
 	return ""
 }

@@ -41,6 +41,12 @@ func (t *txn) parseSpec(d *draft) {
 		t.parseRange(d, d.given.GetSegmentRangeSpec())
 	case KindLink:
 		t.parseLink(d, d.given.GetLinkSpec())
+	case KindSecurityGroup:
+		t.parseSecurityGroup(d, d.given.GetSecurityGroupSpec())
+	case KindAddressGroup:
+		t.parseAddressGroup(d, d.given.GetAddressGroupSpec())
+	case KindSecurityPolicy:
+		t.parseSecurityPolicy(d, d.given.GetSecurityPolicySpec())
 	}
 }
 
@@ -223,6 +229,7 @@ func (t *txn) parsePort(d *draft, spec *weftv1.PortSpec) {
 		t.parsePairs(d, spec.GetAllowedAddressPairs())
 	}
 	t.parseExtraOptions(d, spec.GetExtraDhcpOptions())
+	t.parsePortGroups(d, spec.GetSecurityGroups())
 }
 
 func (t *txn) parseFixedIPs(d *draft, given []*weftv1.FixedIP) {

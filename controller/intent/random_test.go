@@ -107,7 +107,14 @@ func anyResource(t *rapid.T) string {
 			return pick("", `fixed_ips:{ip:"10.0.0.4"} `, `fixed_ips:{ip:"10.0.0.5"} `, `fixed_ips:{ip:"10.0.0.3"} `, `fixed_ips:{subnet:"a"} `, `fixed_ips:{subnet:"blue/b"} `)
 		}
 		spec = network + pick("", "", `mac_address:"fa:16:3e:00:00:01" `, `mac_address:"fa:16:3e:00:00:02" `) + ip() + ip() +
-			pick("", "", "no_fixed_ips:true ") + pick("", "port_security_enabled:true ") + pick("", "", `host:"a" `)
+			pick("", "", "no_fixed_ips:true ") + pick("", "port_security_enabled:true ") + pick("", "", `host:"a" `) +
+			pick("", `security_groups:"a" `, `security_groups:"red/b" `) + pick("", "", `security_groups:"c" `)
+	case KindSecurityGroup:
+		spec = pick("", "shared:true ") + pick("", "", "stateful:false ") + anyRule(t) + anyRule(t)
+	case KindSecurityPolicy:
+		spec = pick("", `scope:"cloud" `) + pick("", `stage:"after" `) + strings.ReplaceAll(anyRule(t), "direction", `action:"drop" direction`)
+	case KindAddressGroup:
+		spec = pick("", "shared:true ") + pick("", `addresses:"10.0.0.1" `) + pick("", `addresses:"10.0.0.0/31" `)
 	case KindRouter:
 		subnet := func() string {
 			return pick("", `interfaces:{subnet:"a"} `, `interfaces:{subnet:"b"} `, `interfaces:{subnet:"red/c" ip:"10.0.0.6"} `, `interfaces:{subnet:"blue/a" ip:"10.0.0.4"} `)
@@ -129,6 +136,13 @@ func anyResource(t *rapid.T) string {
 		spec = pick(`network_type:"geneve" `, `network_type:"vxlan" `, `network_type:"vlan" physical_network:"p" `, `network_type:"qinq" physical_network:"p" `) + pick("minimum:1 ", "minimum:3 ") + pick("maximum:2", "maximum:3", "maximum:4")
 	}
 	return key.String() + " " + spec
+}
+
+// anyRule writes a rule, or none.
+func anyRule(t *rapid.T) string {
+	pick := func(of ...string) string { return rapid.SampledFrom(of).Draw(t, "rule") }
+	return pick("", `rules:{direction:"`+pick("ingress", "egress")+`" `+
+		pick("", `remote_group:"a" `, `remote_group:"red/b" `, `remote_address_group:"c" `, `remote_address_group:"blue/a" `, `remote_ip_prefix:"10.0.0.0/8" `)+`} `)
 }
 
 // mustBeSound checks what no transaction may break.
@@ -181,6 +195,7 @@ func mustBeSound(t *rapid.T, c *Catalog) {
 				}
 			}
 			own(r, "tag %d", s.GetNetwork().GetTag())
+			own(r, "zone %d", s.GetNetwork().GetZone())
 		case KindSubnet:
 			refers(r, Reference(KindNetwork, key.Project, r.GetSubnetSpec().GetNetwork()))
 		case KindPort:
@@ -197,6 +212,14 @@ func mustBeSound(t *rapid.T, c *Catalog) {
 				}
 				own(r, "%s on %s", f.GetIp(), network)
 			}
+			mustBeGrouped(t, r, refers)
+		case KindSecurityGroup, KindSecurityPolicy, KindAddressGroup:
+			own(r, "list %d", s.GetSecurityGroup().GetTag()+s.GetSecurityPolicy().GetTag()+s.GetAddressGroup().GetTag())
+			for _, rule := range append(r.GetSecurityGroupSpec().GetRules(), r.GetSecurityPolicySpec().GetRules()...) {
+				if remote, ok := remoteOf(key, rule); ok {
+					mayName(t, r, refers(r, remote))
+				}
+			}
 		case KindTrunk:
 			f := trunkFactsOf(KeyOf(r), r.GetTrunkSpec())
 			for _, port := range append([]Key{f.parent}, f.subports...) {
@@ -204,6 +227,7 @@ func mustBeSound(t *rapid.T, c *Catalog) {
 			}
 		case KindRouter:
 			own(r, "tag %d", s.GetRouter().GetTag())
+			own(r, "zone %d", s.GetRouter().GetZone())
 			networks := map[Key]bool{}
 			for _, i := range s.GetRouter().GetInterfaces() {
 				refers(r, Reference(KindSubnet, key.Project, i.GetSubnet()))
@@ -228,6 +252,26 @@ func mustBeSound(t *rapid.T, c *Catalog) {
 				refers(r, Key{Kind: KindHost, Name: end.GetHost()})
 			}
 		}
+	}
+}
+
+// mustBeGrouped checks the security groups of a port.
+func mustBeGrouped(t *rapid.T, port *weftv1.Resource, refers func(*weftv1.Resource, Key) *weftv1.Resource) {
+	stateful := map[bool]bool{}
+	for _, ref := range port.GetPortSpec().GetSecurityGroups() {
+		group := refers(port, Reference(KindSecurityGroup, port.GetProject(), ref))
+		mayName(t, port, group)
+		stateful[unlessSaid(group.GetSecurityGroupSpec().Stateful)] = true
+	}
+	if len(stateful) > 1 || len(stateful) == 1 && !port.GetStatus().GetPort().GetPortSecurityEnabled() {
+		t.Fatalf("%v has groups that do not go together, or no port security", port)
+	}
+}
+
+// mayName checks that what one resource refers to is of its project, or shared.
+func mayName(t *rapid.T, r, group *weftv1.Resource) {
+	if r.GetProject() != group.GetProject() && !group.GetSecurityGroupSpec().GetShared() && !group.GetAddressGroupSpec().GetShared() {
+		t.Fatalf("%v refers to %v, which is not shared", r, group)
 	}
 }
 

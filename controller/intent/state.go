@@ -23,12 +23,16 @@ type state struct {
 	tunnels  map[netip.Addr]Key
 	behind   map[Key]map[Key]struct{} // ports of an unmanaged host
 	trunked  map[Key]Key              // the trunk that a port is in, as parent or as subport
-	refs     map[Key]map[Key]struct{} // of routers, floating IPs and port forwardings, by what they refer to
+	refs     map[Key]map[Key]struct{} // of routers, floating IPs, port forwardings, ports, groups …, by what they refer to
 	zones    holders[alloc.ID]        // of connection tracking
 	zoned    alloc.IDs                // the same
+	lists    holders[alloc.ID]        // numbers of lists of rules and of address groups
+	listed   alloc.IDs                // the same
 	switches map[uint64]Key           // bare switches by datapath id
 	links    map[[2]End]Key
 	linked   map[Key]map[Key]struct{} // links of a host
+
+	ungrouped map[string]int // how many ports of a project are in its default group, while there is one
 }
 
 // networkState is what belongs to a network, whether it exists or not.
@@ -88,6 +92,7 @@ func newState() *state {
 		subnets: map[Key]*subnetState{}, tags: holders[alloc.ID]{}, types: map[space]*typeState{}, tunnels: map[netip.Addr]Key{},
 		behind: map[Key]map[Key]struct{}{}, trunked: map[Key]Key{}, refs: map[Key]map[Key]struct{}{}, zones: holders[alloc.ID]{},
 		switches: map[uint64]Key{}, links: map[[2]End]Key{}, linked: map[Key]map[Key]struct{}{},
+		lists: holders[alloc.ID]{}, ungrouped: map[string]int{},
 	}
 	return s
 }
@@ -125,6 +130,7 @@ func (s *state) index(rec *record) {
 		if f.tag != 0 { // it has one already
 			s.tags.add(f.tag, rec.key, &s.tagged)
 		}
+		s.indexZone(rec.key, f.zone)
 	case *subnetFacts:
 		n := s.network(f.network)
 		i, _ := n.find(f.block.Addr())
@@ -154,11 +160,19 @@ func (s *state) index(rec *record) {
 		}
 	case *linkFacts:
 		s.indexLink(rec.key, f)
+	case *listFacts:
+		s.indexList(rec.key, f)
+	case *setFacts:
+		s.lists.add(f.tag, rec.key, &s.listed)
 	}
 }
 
 func (s *state) indexPort(key Key, f *portFacts) {
 	s.indexBehind(key, f)
+	s.refer(key, f.groups...)
+	if f.secure && len(f.groups) == 0 {
+		s.ungrouped[key.Project]++
+	}
 	n := s.network(f.network)
 	n.ports[key] = struct{}{}
 	if _, taken := n.macs[f.mac]; !taken && f.mac != (flow.MACAddr{}) {
@@ -181,6 +195,7 @@ func (s *state) unindex(rec *record) {
 	case *networkFacts:
 		s.unindexSegments(rec.key, f.segments)
 		s.tags.remove(f.tag, rec.key, &s.tagged)
+		s.zones.remove(f.zone, rec.key, &s.zoned)
 		s.trimNetwork(rec.key)
 	case *subnetFacts:
 		n := s.network(f.network)
@@ -212,11 +227,21 @@ func (s *state) unindex(rec *record) {
 		}
 	case *linkFacts:
 		s.unindexLink(rec.key, f)
+	case *listFacts:
+		s.unindexList(rec.key, f)
+	case *setFacts:
+		s.lists.remove(f.tag, rec.key, &s.listed)
 	}
 }
 
 func (s *state) unindexPort(key Key, f *portFacts) {
 	s.unindexBehind(key, f)
+	s.unrefer(key, f.groups...)
+	if f.secure && len(f.groups) == 0 {
+		if s.ungrouped[key.Project]--; s.ungrouped[key.Project] == 0 {
+			delete(s.ungrouped, key.Project)
+		}
+	}
 	n := s.network(f.network)
 	delete(n.ports, key)
 	if n.macs[f.mac] == key {

@@ -42,6 +42,14 @@ func (s *Server) count(res *weftv1.Resource) {
 		if subnet := res.GetStatus().GetSubnet(); subnet != nil {
 			subnet.UsedIps = s.cfg.Catalog.UsedIPs(key)
 		}
+	case intent.KindSecurityGroup:
+		if group := res.GetStatus().GetSecurityGroup(); group != nil {
+			group.Ports = s.cfg.Catalog.PortsOfGroup(key)
+		}
+	case intent.KindPort:
+		if port := res.GetStatus().GetPort(); port != nil {
+			port.SecurityGroups = s.cfg.Catalog.GroupsOfPort(key)
+		}
 	case intent.KindSegmentRange:
 		if used, available, ok := s.cfg.Catalog.SegmentUsage(key); ok {
 			res.Status.Details = &weftv1.Status_SegmentRange{SegmentRange: &weftv1.SegmentRangeStatus{Used: used, Available: available}}

@@ -108,12 +108,12 @@ func TestMistakes(t *testing.T) {
 	port := "kind: Port\nproject: red\nname: vm1\nspec:\n  "
 	tests := []struct{ name, in, want string }{
 		{"unknown field", port + "fixedIp: x", "f:5: port/red/vm1: spec.fixedIp: unknown field; did you mean fixedIps?"},
-		{"unknown field, nothing near", port + "colour: x", "f:5: port/red/vm1: spec.colour: unknown field; there are adminStateUp, allowedAddressPairs, deviceId, deviceOwner, extraDhcpOptions, fixedIps, host, macAddress, network, noFixedIps, portSecurityEnabled"},
+		{"unknown field, nothing near", port + "colour: x", "f:5: port/red/vm1: spec.colour: unknown field; there are adminStateUp, allowedAddressPairs, deviceId, deviceOwner, extraDhcpOptions, fixedIps, host, macAddress, network, noFixedIps, portSecurityEnabled, securityGroups"},
 		{"unknown nested field", port + "fixedIps:\n  - addr: x", "f:6: port/red/vm1: spec.fixedIps[0].addr: unknown field; there are ip, subnet"},
 		{"outside spec", "kind: Subnet\nproject: red\nname: s\ncidr: 10.0.0.0/24", "f:4: subnet/red/s: cidr: belongs under spec"},
 		{"inside spec", port + "labels: {a: b}", "f:5: port/red/vm1: spec.labels: belongs at the top, beside kind"},
 		{"top field", "kind: Port\nproject: red\nname: x\nspecs: {}", "f:4: port/red/x: specs: unknown field; did you mean spec?"},
-		{"no kind", "project: red\nname: x", "f:1: kind is missing; there are FloatingIP, Host, Link, NATRule, Network, Port, PortForwarding, Project, Router, SegmentRange, Subnet, Trunk"},
+		{"no kind", "project: red\nname: x", "f:1: kind is missing; there are AddressGroup, FloatingIP, Host, Link, NATRule, Network, Port, PortForwarding, Project, Router, SecurityGroup, SecurityPolicy, SegmentRange, Subnet, Trunk"},
 		{"kind's case", "kind: port\nname: x", `f:1: kind: there is no kind "port"; did you mean Port?`},
 		{"kind misspelt", "kind: Networt\nname: x", `f:1: kind: there is no kind "Networt"; did you mean Network?`},
 		{"no name", "kind: Port\nproject: red", "f:1: Port without a name"},
@@ -143,8 +143,8 @@ func TestMistakes(t *testing.T) {
 		{"escapes", "kind: Project\nname: x\n\"\\e[31m\": red", "f:3: project/x: \ufffd[31m: unknown field; there are created, description, kind, labels, name, project, revision, spec, status, uid, updated"},
 		{"oneof", "kind: Project\nname: x\nstatus: {port: {}, network: {}}", `f:3: project/x: status.network: excludes port, which is given too`},
 		{"all of them", "kind: Prt\n---\n" + port + "x: 1\n  y: 2", "f:1: kind: there is no kind \"Prt\"; did you mean Port?\n" +
-			"f:7: port/red/vm1: spec.x: unknown field; there are adminStateUp, allowedAddressPairs, deviceId, deviceOwner, extraDhcpOptions, fixedIps, host, macAddress, network, noFixedIps, portSecurityEnabled\n" +
-			"f:8: port/red/vm1: spec.y: unknown field; there are adminStateUp, allowedAddressPairs, deviceId, deviceOwner, extraDhcpOptions, fixedIps, host, macAddress, network, noFixedIps, portSecurityEnabled"},
+			"f:7: port/red/vm1: spec.x: unknown field; there are adminStateUp, allowedAddressPairs, deviceId, deviceOwner, extraDhcpOptions, fixedIps, host, macAddress, network, noFixedIps, portSecurityEnabled, securityGroups\n" +
+			"f:8: port/red/vm1: spec.y: unknown field; there are adminStateUp, allowedAddressPairs, deviceId, deviceOwner, extraDhcpOptions, fixedIps, host, macAddress, network, noFixedIps, portSecurityEnabled, securityGroups"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -206,16 +206,16 @@ func TestBounds(t *testing.T) {
 func TestFindKind(t *testing.T) {
 	for in, want := range map[string]string{
 		"port": "Port", "ports": "Port", "Ports": "Port", "float": "FloatingIP", "net": "Network", "segment-range": "SegmentRange",
-		"segment_ranges": "SegmentRange", "se": "SegmentRange", "pr": "Project", "HOST": "Host",
+		"segment_ranges": "SegmentRange", "seg": "SegmentRange", "pr": "Project", "HOST": "Host",
 	} {
 		if k, err := FindKind(in); err != nil || k.Name != want {
 			t.Errorf("%s: got %v %v, want %s", in, k.Name, err, want)
 		}
 	}
 	for in, want := range map[string]string{
-		"p":  `there is no kind "p"; there are floatingips, hosts, links, natrules, networks, portforwardings, ports, projects, routers, segmentranges, subnets, trunks`,
+		"p":  `there is no kind "p"; there are addressgroups, floatingips, hosts, links, natrules, networks, portforwardings, ports, projects, routers, securitygroups, securitypolicies, segmentranges, subnets, trunks`,
 		"po": `"po" may be short for ports or portforwardings`, "prots": `there is no kind "prots"; did you mean ports?`,
-		"": `there is no kind ""; there are floatingips, hosts, links, natrules, networks, portforwardings, ports, projects, routers, segmentranges, subnets, trunks`,
+		"": `there is no kind ""; there are addressgroups, floatingips, hosts, links, natrules, networks, portforwardings, ports, projects, routers, securitygroups, securitypolicies, segmentranges, subnets, trunks`,
 	} {
 		if _, err := FindKind(in); err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", in, err, want)

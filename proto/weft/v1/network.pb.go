@@ -258,7 +258,9 @@ type NetworkStatus struct {
 	// The physical network of the first segment.
 	PhysicalNetwork string `protobuf:"bytes,5,opt,name=physical_network,json=physicalNetwork,proto3" json:"physical_network,omitempty"`
 	// All segments, with the ids that were allocated.
-	Segments      []*NetworkSegment `protobuf:"bytes,6,rep,name=segments,proto3" json:"segments,omitempty"`
+	Segments []*NetworkSegment `protobuf:"bytes,6,rep,name=segments,proto3" json:"segments,omitempty"`
+	// The zone in which hosts track connections of its ports; 0 where an earlier version made it, until it is applied again.
+	Zone          uint32 `protobuf:"varint,7,opt,name=zone,proto3" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -333,6 +335,13 @@ func (x *NetworkStatus) GetSegments() []*NetworkSegment {
 		return x.Segments
 	}
 	return nil
+}
+
+func (x *NetworkStatus) GetZone() uint32 {
+	if x != nil {
+		return x.Zone
+	}
+	return 0
 }
 
 // SubnetSpec is a block of addresses on a network.
@@ -755,8 +764,12 @@ type PortSpec struct {
 	Host string `protobuf:"bytes,10,opt,name=host,proto3" json:"host,omitempty"`
 	// DHCP options of its own, which take the place of those of its subnets; at most 32.
 	ExtraDhcpOptions []*ExtraDHCPOption `protobuf:"bytes,11,rep,name=extra_dhcp_options,json=extraDhcpOptions,proto3" json:"extra_dhcp_options,omitempty"`
-	unknownFields    protoimpl.UnknownFields
-	sizeCache        protoimpl.SizeCache
+	// Its security groups: names of the same project, or "project/name" of shared ones; at most 16, all stateful or all stateless. Without
+	// any it is in its project's group "default" while there is one: that group counts from when it is made until it is deleted, and while
+	// there is none such ports send and get everything. A port whose port_security_enabled is false has no groups, and is in none.
+	SecurityGroups []string `protobuf:"bytes,12,rep,name=security_groups,json=securityGroups,proto3" json:"security_groups,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *PortSpec) Reset() {
@@ -862,6 +875,13 @@ func (x *PortSpec) GetHost() string {
 func (x *PortSpec) GetExtraDhcpOptions() []*ExtraDHCPOption {
 	if x != nil {
 		return x.ExtraDhcpOptions
+	}
+	return nil
+}
+
+func (x *PortSpec) GetSecurityGroups() []string {
+	if x != nil {
+		return x.SecurityGroups
 	}
 	return nil
 }
@@ -1068,8 +1088,10 @@ type PortStatus struct {
 	LinkState string `protobuf:"bytes,7,opt,name=link_state,json=linkState,proto3" json:"link_state,omitempty"`
 	// Whether it may send only from its own addresses.
 	PortSecurityEnabled bool `protobuf:"varint,8,opt,name=port_security_enabled,json=portSecurityEnabled,proto3" json:"port_security_enabled,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// The security groups that count for it.
+	SecurityGroups []string `protobuf:"bytes,9,rep,name=security_groups,json=securityGroups,proto3" json:"security_groups,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *PortStatus) Reset() {
@@ -1156,6 +1178,13 @@ func (x *PortStatus) GetPortSecurityEnabled() bool {
 		return x.PortSecurityEnabled
 	}
 	return false
+}
+
+func (x *PortStatus) GetSecurityGroups() []string {
+	if x != nil {
+		return x.SecurityGroups
+	}
+	return nil
 }
 
 // SegmentRangeSpec is a pool of ids on the wire for one type of network and, where the type has them, one physical network.
@@ -1314,14 +1343,15 @@ const file_weft_v1_network_proto_rawDesc = "" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12)\n" +
 	"\x10physical_network\x18\x02 \x01(\tR\x0fphysicalNetwork\x12'\n" +
 	"\x0fsegmentation_id\x18\x03 \x01(\rR\x0esegmentationId\x12\"\n" +
-	"\rinner_vlan_id\x18\x04 \x01(\rR\vinnerVlanId\"\xd0\x01\n" +
+	"\rinner_vlan_id\x18\x04 \x01(\rR\vinnerVlanId\"\xe4\x01\n" +
 	"\rNetworkStatus\x12'\n" +
 	"\x0fsegmentation_id\x18\x01 \x01(\rR\x0esegmentationId\x12\x10\n" +
 	"\x03mtu\x18\x02 \x01(\rR\x03mtu\x12\x10\n" +
 	"\x03tag\x18\x03 \x01(\rR\x03tag\x12\x12\n" +
 	"\x04type\x18\x04 \x01(\tR\x04type\x12)\n" +
 	"\x10physical_network\x18\x05 \x01(\tR\x0fphysicalNetwork\x123\n" +
-	"\bsegments\x18\x06 \x03(\v2\x17.weft.v1.NetworkSegmentR\bsegments\"\x87\x03\n" +
+	"\bsegments\x18\x06 \x03(\v2\x17.weft.v1.NetworkSegmentR\bsegments\x12\x12\n" +
+	"\x04zone\x18\a \x01(\rR\x04zone\"\x87\x03\n" +
 	"\n" +
 	"SubnetSpec\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x12\n" +
@@ -1359,7 +1389,7 @@ const file_weft_v1_network_proto_rawDesc = "" +
 	"\n" +
 	"gateway_ip\x18\x02 \x01(\tR\tgatewayIp\x12B\n" +
 	"\x10allocation_pools\x18\x03 \x03(\v2\x17.weft.v1.AllocationPoolR\x0fallocationPools\x12\x19\n" +
-	"\bused_ips\x18\x04 \x01(\x04R\ausedIps\"\x8d\x04\n" +
+	"\bused_ips\x18\x04 \x01(\x04R\ausedIps\"\xb6\x04\n" +
 	"\bPortSpec\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x1f\n" +
 	"\vmac_address\x18\x02 \x01(\tR\n" +
@@ -1374,7 +1404,8 @@ const file_weft_v1_network_proto_rawDesc = "" +
 	"noFixedIps\x12\x12\n" +
 	"\x04host\x18\n" +
 	" \x01(\tR\x04host\x12F\n" +
-	"\x12extra_dhcp_options\x18\v \x03(\v2\x18.weft.v1.ExtraDHCPOptionR\x10extraDhcpOptionsB\x18\n" +
+	"\x12extra_dhcp_options\x18\v \x03(\v2\x18.weft.v1.ExtraDHCPOptionR\x10extraDhcpOptions\x12'\n" +
+	"\x0fsecurity_groups\x18\f \x03(\tR\x0esecurityGroupsB\x18\n" +
 	"\x16_port_security_enabledB\x11\n" +
 	"\x0f_admin_state_up\"w\n" +
 	"\x0fExtraDHCPOption\x12\x1d\n" +
@@ -1388,7 +1419,7 @@ const file_weft_v1_network_proto_rawDesc = "" +
 	"\x02ip\x18\x02 \x01(\tR\x02ip\"/\n" +
 	"\vAddressPair\x12\x0e\n" +
 	"\x02ip\x18\x01 \x01(\tR\x02ip\x12\x10\n" +
-	"\x03mac\x18\x02 \x01(\tR\x03mac\"\x8b\x02\n" +
+	"\x03mac\x18\x02 \x01(\tR\x03mac\"\xb4\x02\n" +
 	"\n" +
 	"PortStatus\x12\x1f\n" +
 	"\vmac_address\x18\x01 \x01(\tR\n" +
@@ -1400,7 +1431,8 @@ const file_weft_v1_network_proto_rawDesc = "" +
 	"\x06ofport\x18\x06 \x01(\rR\x06ofport\x12\x1d\n" +
 	"\n" +
 	"link_state\x18\a \x01(\tR\tlinkState\x122\n" +
-	"\x15port_security_enabled\x18\b \x01(\bR\x13portSecurityEnabled\"\x94\x01\n" +
+	"\x15port_security_enabled\x18\b \x01(\bR\x13portSecurityEnabled\x12'\n" +
+	"\x0fsecurity_groups\x18\t \x03(\tR\x0esecurityGroups\"\x94\x01\n" +
 	"\x10SegmentRangeSpec\x12!\n" +
 	"\fnetwork_type\x18\x01 \x01(\tR\vnetworkType\x12\x18\n" +
 	"\aminimum\x18\x02 \x01(\rR\aminimum\x12\x18\n" +

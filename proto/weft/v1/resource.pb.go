@@ -154,7 +154,7 @@ func (x *ResourceRef) GetName() string {
 // Resource is one object of the API.
 type Resource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange", "Router", "Trunk", "Link", "FloatingIP", "PortForwarding" or "NATRule"; may be left out where the spec is set.
+	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange", "Router", "Trunk", "Link", "FloatingIP", "PortForwarding", "NATRule", "SecurityGroup", "AddressGroup" or "SecurityPolicy"; may be left out where the spec is set.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The project it belongs to; empty for Project, Host, SegmentRange and Link. A project that does not exist is created.
 	Project string `protobuf:"bytes,2,opt,name=project,proto3" json:"project,omitempty"`
@@ -188,6 +188,9 @@ type Resource struct {
 	//	*Resource_FloatingIpSpec
 	//	*Resource_PortForwardingSpec
 	//	*Resource_NatRuleSpec
+	//	*Resource_SecurityGroupSpec
+	//	*Resource_AddressGroupSpec
+	//	*Resource_SecurityPolicySpec
 	//	*Resource_LinkSpec
 	Spec isResource_Spec `protobuf_oneof:"spec"`
 	// What is. Set by the server.
@@ -395,6 +398,33 @@ func (x *Resource) GetNatRuleSpec() *NATRuleSpec {
 	return nil
 }
 
+func (x *Resource) GetSecurityGroupSpec() *SecurityGroupSpec {
+	if x != nil {
+		if x, ok := x.Spec.(*Resource_SecurityGroupSpec); ok {
+			return x.SecurityGroupSpec
+		}
+	}
+	return nil
+}
+
+func (x *Resource) GetAddressGroupSpec() *AddressGroupSpec {
+	if x != nil {
+		if x, ok := x.Spec.(*Resource_AddressGroupSpec); ok {
+			return x.AddressGroupSpec
+		}
+	}
+	return nil
+}
+
+func (x *Resource) GetSecurityPolicySpec() *SecurityPolicySpec {
+	if x != nil {
+		if x, ok := x.Spec.(*Resource_SecurityPolicySpec); ok {
+			return x.SecurityPolicySpec
+		}
+	}
+	return nil
+}
+
 func (x *Resource) GetLinkSpec() *LinkSpec {
 	if x != nil {
 		if x, ok := x.Spec.(*Resource_LinkSpec); ok {
@@ -470,6 +500,21 @@ type Resource_NatRuleSpec struct {
 	NatRuleSpec *NATRuleSpec `protobuf:"bytes,32,opt,name=nat_rule_spec,json=natRuleSpec,proto3,oneof"`
 }
 
+type Resource_SecurityGroupSpec struct {
+	// For kind SecurityGroup.
+	SecurityGroupSpec *SecurityGroupSpec `protobuf:"bytes,33,opt,name=security_group_spec,json=securityGroupSpec,proto3,oneof"`
+}
+
+type Resource_AddressGroupSpec struct {
+	// For kind AddressGroup.
+	AddressGroupSpec *AddressGroupSpec `protobuf:"bytes,34,opt,name=address_group_spec,json=addressGroupSpec,proto3,oneof"`
+}
+
+type Resource_SecurityPolicySpec struct {
+	// For kind SecurityPolicy.
+	SecurityPolicySpec *SecurityPolicySpec `protobuf:"bytes,35,opt,name=security_policy_spec,json=securityPolicySpec,proto3,oneof"`
+}
+
 type Resource_LinkSpec struct {
 	// For kind Link.
 	LinkSpec *LinkSpec `protobuf:"bytes,28,opt,name=link_spec,json=linkSpec,proto3,oneof"`
@@ -496,6 +541,12 @@ func (*Resource_FloatingIpSpec) isResource_Spec() {}
 func (*Resource_PortForwardingSpec) isResource_Spec() {}
 
 func (*Resource_NatRuleSpec) isResource_Spec() {}
+
+func (*Resource_SecurityGroupSpec) isResource_Spec() {}
+
+func (*Resource_AddressGroupSpec) isResource_Spec() {}
+
+func (*Resource_SecurityPolicySpec) isResource_Spec() {}
 
 func (*Resource_LinkSpec) isResource_Spec() {}
 
@@ -526,6 +577,9 @@ type Status struct {
 	//	*Status_FloatingIp
 	//	*Status_PortForwarding
 	//	*Status_NatRule
+	//	*Status_SecurityGroup
+	//	*Status_AddressGroup
+	//	*Status_SecurityPolicy
 	//	*Status_Link
 	Details       isStatus_Details `protobuf_oneof:"details"`
 	unknownFields protoimpl.UnknownFields
@@ -694,6 +748,33 @@ func (x *Status) GetNatRule() *NATRuleStatus {
 	return nil
 }
 
+func (x *Status) GetSecurityGroup() *SecurityGroupStatus {
+	if x != nil {
+		if x, ok := x.Details.(*Status_SecurityGroup); ok {
+			return x.SecurityGroup
+		}
+	}
+	return nil
+}
+
+func (x *Status) GetAddressGroup() *AddressGroupStatus {
+	if x != nil {
+		if x, ok := x.Details.(*Status_AddressGroup); ok {
+			return x.AddressGroup
+		}
+	}
+	return nil
+}
+
+func (x *Status) GetSecurityPolicy() *SecurityPolicyStatus {
+	if x != nil {
+		if x, ok := x.Details.(*Status_SecurityPolicy); ok {
+			return x.SecurityPolicy
+		}
+	}
+	return nil
+}
+
 func (x *Status) GetLink() *LinkStatus {
 	if x != nil {
 		if x, ok := x.Details.(*Status_Link); ok {
@@ -757,6 +838,21 @@ type Status_NatRule struct {
 	NatRule *NATRuleStatus `protobuf:"bytes,32,opt,name=nat_rule,json=natRule,proto3,oneof"`
 }
 
+type Status_SecurityGroup struct {
+	// For kind SecurityGroup.
+	SecurityGroup *SecurityGroupStatus `protobuf:"bytes,33,opt,name=security_group,json=securityGroup,proto3,oneof"`
+}
+
+type Status_AddressGroup struct {
+	// For kind AddressGroup.
+	AddressGroup *AddressGroupStatus `protobuf:"bytes,34,opt,name=address_group,json=addressGroup,proto3,oneof"`
+}
+
+type Status_SecurityPolicy struct {
+	// For kind SecurityPolicy.
+	SecurityPolicy *SecurityPolicyStatus `protobuf:"bytes,35,opt,name=security_policy,json=securityPolicy,proto3,oneof"`
+}
+
 type Status_Link struct {
 	// For kind Link.
 	Link *LinkStatus `protobuf:"bytes,27,opt,name=link,proto3,oneof"`
@@ -781,6 +877,12 @@ func (*Status_FloatingIp) isStatus_Details() {}
 func (*Status_PortForwarding) isStatus_Details() {}
 
 func (*Status_NatRule) isStatus_Details() {}
+
+func (*Status_SecurityGroup) isStatus_Details() {}
+
+func (*Status_AddressGroup) isStatus_Details() {}
+
+func (*Status_SecurityPolicy) isStatus_Details() {}
 
 func (*Status_Link) isStatus_Details() {}
 
@@ -889,11 +991,12 @@ var File_weft_v1_resource_proto protoreflect.FileDescriptor
 
 const file_weft_v1_resource_proto_rawDesc = "" +
 	"\n" +
-	"\x16weft/v1/resource.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12weft/v1/host.proto\x1a\x12weft/v1/link.proto\x1a\x11weft/v1/nat.proto\x1a\x15weft/v1/network.proto\x1a\x14weft/v1/router.proto\x1a\x13weft/v1/trunk.proto\"O\n" +
+	"\x16weft/v1/resource.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12weft/v1/host.proto\x1a\x12weft/v1/link.proto\x1a\x11weft/v1/nat.proto\x1a\x15weft/v1/network.proto\x1a\x14weft/v1/router.proto\x1a\x16weft/v1/security.proto\x1a\x13weft/v1/trunk.proto\"O\n" +
 	"\vResourceRef\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name\"\xf9\b\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\"\xe3\n" +
+	"\n" +
 	"\bResource\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
@@ -917,13 +1020,16 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"trunk_spec\x18\x1b \x01(\v2\x12.weft.v1.TrunkSpecH\x00R\ttrunkSpec\x12C\n" +
 	"\x10floating_ip_spec\x18\x1e \x01(\v2\x17.weft.v1.FloatingIPSpecH\x00R\x0efloatingIpSpec\x12O\n" +
 	"\x14port_forwarding_spec\x18\x1f \x01(\v2\x1b.weft.v1.PortForwardingSpecH\x00R\x12portForwardingSpec\x12:\n" +
-	"\rnat_rule_spec\x18  \x01(\v2\x14.weft.v1.NATRuleSpecH\x00R\vnatRuleSpec\x120\n" +
+	"\rnat_rule_spec\x18  \x01(\v2\x14.weft.v1.NATRuleSpecH\x00R\vnatRuleSpec\x12L\n" +
+	"\x13security_group_spec\x18! \x01(\v2\x1a.weft.v1.SecurityGroupSpecH\x00R\x11securityGroupSpec\x12I\n" +
+	"\x12address_group_spec\x18\" \x01(\v2\x19.weft.v1.AddressGroupSpecH\x00R\x10addressGroupSpec\x12O\n" +
+	"\x14security_policy_spec\x18# \x01(\v2\x1b.weft.v1.SecurityPolicySpecH\x00R\x12securityPolicySpec\x120\n" +
 	"\tlink_spec\x18\x1c \x01(\v2\x11.weft.v1.LinkSpecH\x00R\blinkSpec\x12'\n" +
 	"\x06status\x18\x0f \x01(\v2\x0f.weft.v1.StatusR\x06status\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x06\n" +
-	"\x04spec\"\x8d\a\n" +
+	"\x04spec\"\xe2\b\n" +
 	"\x06Status\x12+\n" +
 	"\x05phase\x18\x01 \x01(\x0e2\x15.weft.v1.Status.PhaseR\x05phase\x122\n" +
 	"\n" +
@@ -943,7 +1049,10 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\vfloating_ip\x18\x1e \x01(\v2\x19.weft.v1.FloatingIPStatusH\x00R\n" +
 	"floatingIp\x12H\n" +
 	"\x0fport_forwarding\x18\x1f \x01(\v2\x1d.weft.v1.PortForwardingStatusH\x00R\x0eportForwarding\x123\n" +
-	"\bnat_rule\x18  \x01(\v2\x16.weft.v1.NATRuleStatusH\x00R\anatRule\x12)\n" +
+	"\bnat_rule\x18  \x01(\v2\x16.weft.v1.NATRuleStatusH\x00R\anatRule\x12E\n" +
+	"\x0esecurity_group\x18! \x01(\v2\x1c.weft.v1.SecurityGroupStatusH\x00R\rsecurityGroup\x12B\n" +
+	"\raddress_group\x18\" \x01(\v2\x1b.weft.v1.AddressGroupStatusH\x00R\faddressGroup\x12H\n" +
+	"\x0fsecurity_policy\x18# \x01(\v2\x1d.weft.v1.SecurityPolicyStatusH\x00R\x0esecurityPolicy\x12)\n" +
 	"\x04link\x18\x1b \x01(\v2\x13.weft.v1.LinkStatusH\x00R\x04link\"u\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x11\n" +
@@ -993,18 +1102,24 @@ var file_weft_v1_resource_proto_goTypes = []any{
 	(*FloatingIPSpec)(nil),        // 15: weft.v1.FloatingIPSpec
 	(*PortForwardingSpec)(nil),    // 16: weft.v1.PortForwardingSpec
 	(*NATRuleSpec)(nil),           // 17: weft.v1.NATRuleSpec
-	(*LinkSpec)(nil),              // 18: weft.v1.LinkSpec
-	(*NetworkStatus)(nil),         // 19: weft.v1.NetworkStatus
-	(*SubnetStatus)(nil),          // 20: weft.v1.SubnetStatus
-	(*PortStatus)(nil),            // 21: weft.v1.PortStatus
-	(*HostStatus)(nil),            // 22: weft.v1.HostStatus
-	(*SegmentRangeStatus)(nil),    // 23: weft.v1.SegmentRangeStatus
-	(*RouterStatus)(nil),          // 24: weft.v1.RouterStatus
-	(*TrunkStatus)(nil),           // 25: weft.v1.TrunkStatus
-	(*FloatingIPStatus)(nil),      // 26: weft.v1.FloatingIPStatus
-	(*PortForwardingStatus)(nil),  // 27: weft.v1.PortForwardingStatus
-	(*NATRuleStatus)(nil),         // 28: weft.v1.NATRuleStatus
-	(*LinkStatus)(nil),            // 29: weft.v1.LinkStatus
+	(*SecurityGroupSpec)(nil),     // 18: weft.v1.SecurityGroupSpec
+	(*AddressGroupSpec)(nil),      // 19: weft.v1.AddressGroupSpec
+	(*SecurityPolicySpec)(nil),    // 20: weft.v1.SecurityPolicySpec
+	(*LinkSpec)(nil),              // 21: weft.v1.LinkSpec
+	(*NetworkStatus)(nil),         // 22: weft.v1.NetworkStatus
+	(*SubnetStatus)(nil),          // 23: weft.v1.SubnetStatus
+	(*PortStatus)(nil),            // 24: weft.v1.PortStatus
+	(*HostStatus)(nil),            // 25: weft.v1.HostStatus
+	(*SegmentRangeStatus)(nil),    // 26: weft.v1.SegmentRangeStatus
+	(*RouterStatus)(nil),          // 27: weft.v1.RouterStatus
+	(*TrunkStatus)(nil),           // 28: weft.v1.TrunkStatus
+	(*FloatingIPStatus)(nil),      // 29: weft.v1.FloatingIPStatus
+	(*PortForwardingStatus)(nil),  // 30: weft.v1.PortForwardingStatus
+	(*NATRuleStatus)(nil),         // 31: weft.v1.NATRuleStatus
+	(*SecurityGroupStatus)(nil),   // 32: weft.v1.SecurityGroupStatus
+	(*AddressGroupStatus)(nil),    // 33: weft.v1.AddressGroupStatus
+	(*SecurityPolicyStatus)(nil),  // 34: weft.v1.SecurityPolicyStatus
+	(*LinkStatus)(nil),            // 35: weft.v1.LinkStatus
 }
 var file_weft_v1_resource_proto_depIdxs = []int32{
 	6,  // 0: weft.v1.Resource.labels:type_name -> weft.v1.Resource.LabelsEntry
@@ -1021,26 +1136,32 @@ var file_weft_v1_resource_proto_depIdxs = []int32{
 	15, // 11: weft.v1.Resource.floating_ip_spec:type_name -> weft.v1.FloatingIPSpec
 	16, // 12: weft.v1.Resource.port_forwarding_spec:type_name -> weft.v1.PortForwardingSpec
 	17, // 13: weft.v1.Resource.nat_rule_spec:type_name -> weft.v1.NATRuleSpec
-	18, // 14: weft.v1.Resource.link_spec:type_name -> weft.v1.LinkSpec
-	3,  // 15: weft.v1.Resource.status:type_name -> weft.v1.Status
-	0,  // 16: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
-	4,  // 17: weft.v1.Status.conditions:type_name -> weft.v1.Condition
-	19, // 18: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
-	20, // 19: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
-	21, // 20: weft.v1.Status.port:type_name -> weft.v1.PortStatus
-	22, // 21: weft.v1.Status.host:type_name -> weft.v1.HostStatus
-	23, // 22: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
-	24, // 23: weft.v1.Status.router:type_name -> weft.v1.RouterStatus
-	25, // 24: weft.v1.Status.trunk:type_name -> weft.v1.TrunkStatus
-	26, // 25: weft.v1.Status.floating_ip:type_name -> weft.v1.FloatingIPStatus
-	27, // 26: weft.v1.Status.port_forwarding:type_name -> weft.v1.PortForwardingStatus
-	28, // 27: weft.v1.Status.nat_rule:type_name -> weft.v1.NATRuleStatus
-	29, // 28: weft.v1.Status.link:type_name -> weft.v1.LinkStatus
-	29, // [29:29] is the sub-list for method output_type
-	29, // [29:29] is the sub-list for method input_type
-	29, // [29:29] is the sub-list for extension type_name
-	29, // [29:29] is the sub-list for extension extendee
-	0,  // [0:29] is the sub-list for field type_name
+	18, // 14: weft.v1.Resource.security_group_spec:type_name -> weft.v1.SecurityGroupSpec
+	19, // 15: weft.v1.Resource.address_group_spec:type_name -> weft.v1.AddressGroupSpec
+	20, // 16: weft.v1.Resource.security_policy_spec:type_name -> weft.v1.SecurityPolicySpec
+	21, // 17: weft.v1.Resource.link_spec:type_name -> weft.v1.LinkSpec
+	3,  // 18: weft.v1.Resource.status:type_name -> weft.v1.Status
+	0,  // 19: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
+	4,  // 20: weft.v1.Status.conditions:type_name -> weft.v1.Condition
+	22, // 21: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
+	23, // 22: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
+	24, // 23: weft.v1.Status.port:type_name -> weft.v1.PortStatus
+	25, // 24: weft.v1.Status.host:type_name -> weft.v1.HostStatus
+	26, // 25: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
+	27, // 26: weft.v1.Status.router:type_name -> weft.v1.RouterStatus
+	28, // 27: weft.v1.Status.trunk:type_name -> weft.v1.TrunkStatus
+	29, // 28: weft.v1.Status.floating_ip:type_name -> weft.v1.FloatingIPStatus
+	30, // 29: weft.v1.Status.port_forwarding:type_name -> weft.v1.PortForwardingStatus
+	31, // 30: weft.v1.Status.nat_rule:type_name -> weft.v1.NATRuleStatus
+	32, // 31: weft.v1.Status.security_group:type_name -> weft.v1.SecurityGroupStatus
+	33, // 32: weft.v1.Status.address_group:type_name -> weft.v1.AddressGroupStatus
+	34, // 33: weft.v1.Status.security_policy:type_name -> weft.v1.SecurityPolicyStatus
+	35, // 34: weft.v1.Status.link:type_name -> weft.v1.LinkStatus
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_weft_v1_resource_proto_init() }
@@ -1053,6 +1174,7 @@ func file_weft_v1_resource_proto_init() {
 	file_weft_v1_nat_proto_init()
 	file_weft_v1_network_proto_init()
 	file_weft_v1_router_proto_init()
+	file_weft_v1_security_proto_init()
 	file_weft_v1_trunk_proto_init()
 	file_weft_v1_resource_proto_msgTypes[1].OneofWrappers = []any{
 		(*Resource_ProjectSpec)(nil),
@@ -1066,6 +1188,9 @@ func file_weft_v1_resource_proto_init() {
 		(*Resource_FloatingIpSpec)(nil),
 		(*Resource_PortForwardingSpec)(nil),
 		(*Resource_NatRuleSpec)(nil),
+		(*Resource_SecurityGroupSpec)(nil),
+		(*Resource_AddressGroupSpec)(nil),
+		(*Resource_SecurityPolicySpec)(nil),
 		(*Resource_LinkSpec)(nil),
 	}
 	file_weft_v1_resource_proto_msgTypes[2].OneofWrappers = []any{
@@ -1079,6 +1204,9 @@ func file_weft_v1_resource_proto_init() {
 		(*Status_FloatingIp)(nil),
 		(*Status_PortForwarding)(nil),
 		(*Status_NatRule)(nil),
+		(*Status_SecurityGroup)(nil),
+		(*Status_AddressGroup)(nil),
+		(*Status_SecurityPolicy)(nil),
 		(*Status_Link)(nil),
 	}
 	type x struct{}

@@ -533,7 +533,10 @@ type RouterStatus struct {
 	// The hosts where it forwards packets.
 	Hosts []string `protobuf:"bytes,5,rep,name=hosts,proto3" json:"hosts,omitempty"`
 	// Its routes as they are: those of its subnets, the static ones and the policy routes.
-	Routes        []*RouteStatus `protobuf:"bytes,6,rep,name=routes,proto3" json:"routes,omitempty"`
+	Routes []*RouteStatus `protobuf:"bytes,6,rep,name=routes,proto3" json:"routes,omitempty"`
+	// The zone in which hosts track connections through it, other than those that its gateway translates; 0 where an earlier version made
+	// it, until it is applied again.
+	Zone          uint32 `protobuf:"varint,7,opt,name=zone,proto3" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -608,6 +611,13 @@ func (x *RouterStatus) GetRoutes() []*RouteStatus {
 		return x.Routes
 	}
 	return nil
+}
+
+func (x *RouterStatus) GetZone() uint32 {
+	if x != nil {
+		return x.Zone
+	}
+	return 0
 }
 
 // ExternalGatewayStatus is what was allocated and computed for a router's gateway.
@@ -881,7 +891,7 @@ const file_weft_v1_router_proto_rawDesc = "" +
 	"\bprotocol\x18\x03 \x01(\tR\bprotocol\"1\n" +
 	"\aNextHop\x12\x0e\n" +
 	"\x02ip\x18\x01 \x01(\tR\x02ip\x12\x16\n" +
-	"\x06weight\x18\x02 \x01(\rR\x06weight\"\x90\x02\n" +
+	"\x06weight\x18\x02 \x01(\rR\x06weight\"\xa4\x02\n" +
 	"\fRouterStatus\x12\x1f\n" +
 	"\vmac_address\x18\x01 \x01(\tR\n" +
 	"macAddress\x12\x10\n" +
@@ -891,7 +901,8 @@ const file_weft_v1_router_proto_rawDesc = "" +
 	"interfaces\x12I\n" +
 	"\x10external_gateway\x18\x04 \x01(\v2\x1e.weft.v1.ExternalGatewayStatusR\x0fexternalGateway\x12\x14\n" +
 	"\x05hosts\x18\x05 \x03(\tR\x05hosts\x12,\n" +
-	"\x06routes\x18\x06 \x03(\v2\x14.weft.v1.RouteStatusR\x06routes\"\xb3\x01\n" +
+	"\x06routes\x18\x06 \x03(\v2\x14.weft.v1.RouteStatusR\x06routes\x12\x12\n" +
+	"\x04zone\x18\a \x01(\rR\x04zone\"\xb3\x01\n" +
 	"\x15ExternalGatewayStatus\x12\x1f\n" +
 	"\vmac_address\x18\x01 \x01(\tR\n" +
 	"macAddress\x12-\n" +
