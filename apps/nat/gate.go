@@ -15,6 +15,8 @@ import (
 const (
 	prioEcho = 200
 	prioOwn  = 190
+
+	prioHandOver = 110 // in table route_size, before what is too large for the network that it is on
 )
 
 var (
@@ -46,10 +48,23 @@ func (a app) gate(r *table.Reader, g intent.Gateway, out *compile.Out) {
 				out.Flow(host, pipeline.Outward, prioRest, flow.Match{o.at(), ethType(is4)}, o.leave(g.MAC))
 			}
 		default:
-			out.Flow(host, pipeline.Outward, prioRest, flow.Match{o.at()},
-				flow.Actions{flow.SetField(flow.MAC(flow.EthDst, g.MAC)), flow.Goto(pipeline.L2)})
+			o.handOver(host, out)
 		}
 	}
+}
+
+// handOver sends what goes outside to the host of the gateway, as it came. What is too large there is known here, where its
+// sender is.
+func (o outside) handOver(host string, out *compile.Out) {
+	mac := flow.MAC(flow.EthDst, o.MAC)
+	do := flow.Actions{flow.SetField(mac)}
+	if !o.narrow {
+		out.Flow(host, pipeline.Outward, prioRest, flow.Match{o.at()}, append(do, flow.Goto(pipeline.L2)))
+		return
+	}
+	out.Flow(host, pipeline.Outward, prioRest, flow.Match{o.at()}, append(do, pipeline.CheckSize(o.net.MTU), flow.Goto(pipeline.RouteSize)))
+	out.Flow(host, pipeline.RouteSize, prioHandOver, flow.Match{o.at(), mac, pipeline.Large.Is(0)}, flow.Actions{flow.Goto(pipeline.L2)})
+	out.Flow(host, pipeline.RouteSize, prioHandOver, flow.Match{o.at(), mac, pipeline.Large.Is(1)}, pipeline.Tell(pipeline.TooLargeOutside))
 }
 
 // routes leads to the external network's subnets, and by their gateways to everywhere else, unless the router has a route of
@@ -98,6 +113,8 @@ func (a app) echo(o outside, ip netip.Addr, host string, out *compile.Out) {
 	outside := slices.Concat(reply, flow.Actions{flow.SetField(flow.MAC(flow.EthSrc, o.MAC))}, pipeline.ToSender())
 	out.Flow(host, pipeline.RouterLocal, prioEcho, with(match, o.at(), pipeline.Outside.Is(0)), inside)
 	out.Flow(host, pipeline.RouterLocal, prioEcho, with(match, o.at(), pipeline.Outside.Is(1)), outside)
+	out.Flow(host, pipeline.RouterLocal, prioOwn+1, flow.Match{o.at(), pipeline.Outside.Is(1), destination(ip), flow.U32(flow.IPProto, protoUDP)},
+		pipeline.Tell(pipeline.NoPort))
 }
 
 // translate gives what leaves by the gateway its address, and what answers that its own.

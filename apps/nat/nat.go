@@ -38,6 +38,7 @@ const (
 
 // Priorities in the tables of translation: what is said of one port of an address, of an address, of all.
 const (
+	prioError   = 65000
 	prioRule    = 1000 // and more, by its own priority
 	prioPorts   = 120
 	prioAddress = 100
@@ -72,6 +73,7 @@ type outside struct {
 	intent.Gateway
 	router intent.Router
 	net    intent.Network
+	narrow bool // the router has networks that carry more than the one outside
 }
 
 // outside returns a router with its gateway; false while it cannot work.
@@ -84,18 +86,24 @@ func (a app) outside(r *table.Reader, router intent.Key) (outside, bool) {
 	if o.router, ok = a.Routers.Get(r, router); !ok || !o.router.Up {
 		return o, false
 	}
-	o.net, ok = a.Networks.Get(r, g.Network)
-	return o, ok && o.net.Up
+	if o.net, ok = a.Networks.Get(r, g.Network); !ok || !o.net.Up {
+		return o, false
+	}
+	o.narrow = a.Narrow(r, router, o.net)
+	return o, true
 }
 
 func (o outside) at() flow.Field { return pipeline.Router.Is(uint64(o.router.Tag)) }
 func (o outside) on() flow.Field { return pipeline.Net.Is(uint64(o.net.Tag)) }
 
-// leave makes a packet one that goes outside with a MAC address.
+// leave makes a packet one that goes outside with a MAC address. Where the router has networks that carry more, its size is looked
+// at.
 func (o outside) leave(mac flow.MACAddr) flow.Actions {
-	return flow.Actions{
-		flow.DecTTL(), pipeline.Net.Set(uint64(o.net.Tag)), flow.SetField(flow.MAC(flow.EthSrc, mac)), flow.Goto(pipeline.Neighbour),
+	do := flow.Actions{flow.DecTTL(), pipeline.Net.Set(uint64(o.net.Tag)), flow.SetField(flow.MAC(flow.EthSrc, mac))}
+	if o.narrow {
+		return append(do, pipeline.CheckSize(o.net.MTU), flow.Goto(pipeline.RouteSize))
 	}
+	return append(do, flow.Goto(pipeline.Neighbour))
 }
 
 // track passes a packet through the router's zone and on to a table. With a NAT of its own, a connection that is new is

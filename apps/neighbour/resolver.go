@@ -17,14 +17,15 @@ import (
 const (
 	// tries is how often an address is asked for, a second apart (RFC 4861, section 10: MAX_MULTICAST_SOLICIT).
 	tries = 3
-	// silence is how long an address is not asked for after nobody has answered. Packets for it are dropped meanwhile.
+	// silence is how long an address is not asked for after nobody has answered. Who sends packets for it meanwhile is told so.
 	silence = 10 * time.Second
 	// reprobe is how long an answer is believed.
 	reprobe = 60 * time.Second
 
 	maxAsked = 1024 // addresses asked for at a time
 	maxKnown = 4096 // answers remembered of one network
-	maxHeld  = 256  // packets that wait for an answer, one for an address
+	maxHeld  = 256  // packets that wait for an answer
+	eachHeld = 4    // of them, for one address
 )
 
 // resolver asks who has an address. What it has found out is in rows, which are remembered.
@@ -39,15 +40,8 @@ type resolver struct {
 type asked struct {
 	host  string // from where; empty: from every host that has an address to ask with
 	times int
-	next  time.Time // when to ask again, or to forget that nobody answered
-	held  *held
-}
-
-// held is a packet that waits for an answer.
-type held struct {
-	host string
-	data []byte
-	regs flow.Actions // what the pipeline knew of it
+	next  time.Time      // when to ask again, or to forget that nobody answered
+	held  []*punt.Packet // wait for an answer
 }
 
 func newResolver(t *intent.Tables) *resolver {
@@ -80,8 +74,13 @@ func (s *resolver) Packet(p *punt.Packet, out *punt.Outbox) {
 		s.asked[key] = q
 		s.ask(key, q, p.At, out)
 	}
-	if q.held == nil && q.times <= tries && s.held < maxHeld {
-		q.held = &held{p.Host, slices.Clone(p.Data), registers(p)}
+	switch {
+	case q.times > tries: // nobody answered, not long ago
+		out.Pass(p, pipeline.ErrorApp, byte(pipeline.NoHost))
+	case len(q.held) < eachHeld && s.held < maxHeld:
+		waits := *p
+		waits.Data, waits.Match = slices.Clone(p.Data), slices.Clone(p.Match)
+		q.held = append(q.held, &waits)
 		s.held++
 	}
 }
@@ -104,6 +103,7 @@ func registers(p *punt.Packet) flow.Actions {
 	return flow.Actions{
 		pipeline.Net.Set(p.Register(pipeline.Net)), pipeline.Router.Set(p.Register(pipeline.Router)),
 		pipeline.Outside.Set(p.Register(pipeline.Outside)), pipeline.Turned.Set(p.Register(pipeline.Turned)),
+		pipeline.Error.Set(p.Register(pipeline.Error)),
 	}
 }
 
@@ -118,15 +118,23 @@ func (s *resolver) answered(network intent.Key, p *punt.Packet, out *punt.Outbox
 	delete(s.asked, key)
 	if _, known := s.Neighbours.Peek(key); !known && s.NeighboursOf.Count(&table.Reader{}, network) >= maxKnown {
 		out.Refuse()
+		s.release(q)
 		return
 	}
 	s.heard[key] = p.At
 	s.Neighbours.Put(intent.Neighbour{Network: network, IP: ip, MAC: mac})
-	if h := q.held; h != nil {
-		s.held--
-		do := slices.Concat(h.regs, flow.Actions{flow.SetField(flow.MAC(flow.EthDst, mac)), flow.Resubmit(pipeline.Translate)})
-		out.Send(h.host, punt.Out{InPort: flow.PortController, Data: h.data, Actions: do})
+	for _, h := range s.release(q) {
+		do := append(registers(h), flow.SetField(flow.MAC(flow.EthDst, mac)), flow.Resubmit(pipeline.Translate))
+		out.Send(h.Host, punt.Out{InPort: flow.PortController, Data: h.Data, Actions: do})
 	}
+}
+
+// release returns the packets that have waited for an answer.
+func (s *resolver) release(q *asked) []*punt.Packet {
+	all := q.held
+	q.held = nil
+	s.held -= len(all)
+	return all
 }
 
 // ask sends a question.
@@ -189,7 +197,7 @@ func (s *resolver) Tick(now time.Time, out *punt.Outbox) {
 		}
 	}
 	for _, key := range gone {
-		s.forget(key, &asked{})
+		s.forget(key)
 	}
 	for _, key := range slices.SortedFunc(maps.Keys(s.asked), func(a, b intent.ExternalKey) int { return a.IP.Compare(b.IP) }) {
 		q := s.asked[key]
@@ -199,7 +207,10 @@ func (s *resolver) Tick(now time.Time, out *punt.Outbox) {
 			s.ask(key, q, now, out)
 		case q.times == tries:
 			q.times, q.next = q.times+1, now.Add(silence)
-			s.forget(key, q)
+			s.forget(key)
+			for _, h := range s.release(q) {
+				out.Pass(h, pipeline.ErrorApp, byte(pipeline.NoHost))
+			}
 		default:
 			delete(s.asked, key)
 		}
@@ -207,11 +218,7 @@ func (s *resolver) Tick(now time.Time, out *punt.Outbox) {
 }
 
 // forget drops what is known of an address that nobody answers for.
-func (s *resolver) forget(key intent.ExternalKey, q *asked) {
-	if q.held != nil {
-		q.held = nil
-		s.held--
-	}
+func (s *resolver) forget(key intent.ExternalKey) {
 	delete(s.heard, key)
 	s.Neighbours.Delete(key)
 }

@@ -19,8 +19,8 @@ var (
 	Asked = flow.Sub{ID: flow.Reg2, Off: 24, Len: 1}
 	// Chosen is 1 for a frame to a group of which the members' hosts are chosen one by one: none but those get it.
 	Chosen = flow.Sub{ID: flow.Reg12, Off: 24, Len: 1}
-	// TooLarge is 1 for a routed packet that is larger than the network that it goes to carries.
-	TooLarge = flow.Sub{ID: flow.Reg2, Off: 25, Len: 1}
+	// Large is 1 for a routed packet that is larger than the network that it goes to carries.
+	Large = flow.Sub{ID: flow.Reg2, Off: 25, Len: 1}
 	// Onward is 1 for a packet that another router of this host has sent on.
 	Onward = flow.Sub{ID: flow.Reg2, Off: 26, Len: 1}
 	// Giant is 1 for a frame of a port that is larger than its network carries. Ports of its host in its network may get it;
@@ -40,6 +40,8 @@ var (
 	Outside = flow.Sub{ID: flow.Reg13, Off: 0, Len: 1}
 	// Turned is 1 for a packet that table turn had begin anew.
 	Turned = flow.Sub{ID: flow.Reg13, Off: 1, Len: 1}
+	// Error is 1 for a router's own message to the outside that says what became of a packet from there.
+	Error = flow.Sub{ID: flow.Reg13, Off: 2, Len: 1}
 	// Inner is the inner label of a frame that is about to go by a label-switched path. It has the register of NextHop4: the
 	// next hop has been found when the way of a frame is.
 	Inner = flow.Sub{ID: flow.Reg6, Off: 0, Len: 20}
@@ -77,6 +79,7 @@ var Registers = []Register{
 	{"slot", Slot, "hash of the flow over the next hops of its route"},
 	{"outside", Outside, "1: the packet came to its router from an external network"},
 	{"turned", Turned, "1: the packet has begun anew, being for an external address on its own host"},
+	{"error", Error, "1: the packet is what a router says to the outside of a packet from there"},
 	{"inner", Inner, "inner label of a frame that goes by a label-switched path"},
 	{"edge", Edge, "number of the host at the other end of a label-switched path"},
 	{"time", Time, "time to live of a label that has been taken off"},
@@ -84,7 +87,7 @@ var Registers = []Register{
 	{"reason", Reason, "why the frame is dropped"},
 	{"asked", Asked, "1: only ports that asked for its group get the frame"},
 	{"chosen", Chosen, "1: only hosts with a port that asked for its group get the frame"},
-	{"toolarge", TooLarge, "1: the packet is larger than the network that it is routed to carries"},
+	{"large", Large, "1: the packet is larger than the network that it is routed to carries"},
 	{"onward", Onward, "1: another router has sent the packet on"},
 	{"giant", Giant, "1: the frame is larger than its network carries"},
 	{"shard", Shard, "which of the network's local ports a copy is for"},

@@ -33,9 +33,6 @@ var unroutable = struct{ to, from []netip.Prefix }{
 	},
 }
 
-// punt hands a packet to the controller, which tells its sender why it is not forwarded.
-func punt(why reason) flow.Actions { return flow.Actions{pipeline.Punt(id, byte(why))} }
-
 // base drops what no router forwards, and tells senders of what it cannot.
 func (a app) base(_ *table.Reader, h intent.Host, out *compile.Out) {
 	if !h.Up {
@@ -48,11 +45,11 @@ func (a app) base(_ *table.Reader, h intent.Host, out *compile.Out) {
 		out.Flow(h.Name, pipeline.RouterLocal, prioNever, from(p), nil)
 	}
 	for _, ethType := range []uint32{ethIPv4, ethIPv6} {
-		out.Flow(h.Name, pipeline.Route, 1, flow.Match{flow.U32(flow.EthType, ethType)}, punt(noRoute))
-		out.Flow(h.Name, pipeline.Neighbour, 1, flow.Match{flow.U32(flow.EthType, ethType)}, punt(noHost))
-		out.Flow(h.Name, pipeline.RouteSize, 100, flow.Match{flow.U32(flow.EthType, ethType), pipeline.TooLarge.Is(1)}, punt(tooLarge))
+		out.Flow(h.Name, pipeline.Route, 1, flow.Match{flow.U32(flow.EthType, ethType)}, pipeline.Tell(pipeline.NoRoute))
+		out.Flow(h.Name, pipeline.Neighbour, 1, flow.Match{flow.U32(flow.EthType, ethType)}, pipeline.Tell(pipeline.NoHost))
+		out.Flow(h.Name, pipeline.RouteSize, 100, flow.Match{flow.U32(flow.EthType, ethType), pipeline.Large.Is(1)}, pipeline.Tell(pipeline.TooLarge))
 		for ttl := range uint32(2) {
-			out.Flow(h.Name, pipeline.RouterLocal, prioExpired, flow.Match{flow.U32(flow.EthType, ethType), flow.U32(flow.IPTTL, ttl)}, punt(expired))
+			out.Flow(h.Name, pipeline.RouterLocal, prioExpired, flow.Match{flow.U32(flow.EthType, ethType), flow.U32(flow.IPTTL, ttl)}, pipeline.Tell(pipeline.Expired))
 		}
 	}
 }
@@ -104,7 +101,7 @@ func (a app) echo(r *table.Reader, i intent.RouterInterface, out *compile.Out) {
 				flow.Move(flow.Whole(flow.EthSrc), flow.Whole(flow.EthDst)), flow.SetField(flow.MAC(flow.EthSrc, router.MAC)),
 				flow.InPortOutput()))
 			self := append(to(netip.PrefixFrom(ip, ip.BitLen())), own)
-			out.Flow(host, pipeline.RouterLocal, prioOwn+1, append(self[:3:3], flow.U32(flow.IPProto, protoUDP)), punt(noPort))
+			out.Flow(host, pipeline.RouterLocal, prioOwn+1, append(self[:3:3], flow.U32(flow.IPProto, protoUDP)), pipeline.Tell(pipeline.NoPort))
 			out.Flow(host, pipeline.RouterLocal, prioOwn, self, nil)
 		}
 	}

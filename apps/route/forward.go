@@ -37,18 +37,12 @@ func (a app) connected(r *table.Reader, i intent.RouterInterface, out *compile.O
 	}
 }
 
-// Bytes of an Ethernet header, which the MTU of a network leaves out.
-const ethHeader = 14
-
 // leave makes a packet a frame that the router sends on a network to a next hop. Where another network of the router carries
 // more, its size is looked at.
 func (a app) leave(r *table.Reader, router intent.Router, n intent.Network, hop flow.Action) flow.Actions {
 	do := flow.Actions{flow.DecTTL(), pipeline.Net.Set(uint64(n.Tag)), flow.SetField(flow.MAC(flow.EthSrc, router.MAC)), hop}
-	for _, mtu := range a.MTUsOf.List(r, router.Key) {
-		if mtu > n.MTU && n.MTU > 0 {
-			do = append(do, flow.CheckPktLarger(uint16(n.MTU+ethHeader), pipeline.TooLarge))
-			break
-		}
+	if a.Narrow(r, router.Key, n) {
+		do = append(do, pipeline.CheckSize(n.MTU))
 	}
 	return append(do, flow.Goto(pipeline.RouteSize))
 }
@@ -66,7 +60,7 @@ func (a app) static(r *table.Reader, route intent.Route, out *compile.Out) {
 	for _, host := range a.ActiveOn.List(r, route.Key.Router) {
 		switch {
 		case route.Type == intent.Reject:
-			out.Flow(host, pipeline.Route, prio, match, punt(prohibited))
+			out.Flow(host, pipeline.Route, prio, match, pipeline.Tell(pipeline.Prohibited))
 		case len(ways) == 0:
 			out.Flow(host, pipeline.Route, prio, match, nil)
 		case len(ways) == 1:

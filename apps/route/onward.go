@@ -82,14 +82,20 @@ func (a app) echoFar(r *table.Reader, i intent.RouterInterface, out *compile.Out
 	match, _ := pipeline.EchoReply(i.IP)
 	match = append(match, pipeline.Router.Is(uint64(router.Tag)), pipeline.Onward.Is(1))
 	for _, host := range a.ActiveOn.List(r, router.Key) {
-		out.Flow(host, pipeline.RouterLocal, prioEcho+1, match, punt(pinged))
+		out.Flow(host, pipeline.RouterLocal, prioEcho+1, match, pipeline.Tell(pipeline.Pinged))
 	}
 }
 
-// size derives what a router's networks carry.
+// size and sizeOutside derive what a router's networks carry.
 func (a app) size(r *table.Reader, i intent.RouterInterface, out *compile.Out) {
 	if n, ok := a.Networks.Get(r, i.Network); ok {
 		compile.Emit(out, a.RouterMTUs, intent.RouterMTU{Router: i.Key.Router, MTU: n.MTU})
+	}
+}
+
+func (a app) sizeOutside(r *table.Reader, g intent.Gateway, out *compile.Out) {
+	if n, ok := a.Networks.Get(r, g.Network); ok {
+		compile.Emit(out, a.RouterMTUs, intent.RouterMTU{Router: g.Router, MTU: n.MTU})
 	}
 }
 

@@ -9,12 +9,13 @@
 package route
 
 import (
+	"github.com/weft-sdn/weft/apps/pipeline"
 	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/intent"
 	"github.com/weft-sdn/weft/controller/table"
 )
 
-const id = 14 // of the app
+const id = pipeline.ErrorApp
 
 type app struct{ *intent.Tables }
 
@@ -25,6 +26,7 @@ func New(t *intent.Tables) compile.App {
 		compile.About("reach", t.Sites, siteNetwork, a.reach),
 		compile.About("home", t.RouterInterfaces, interfaceRouter, a.home),
 		compile.About("size", t.RouterInterfaces, interfaceRouter, a.size),
+		compile.ForEach("size_outside", t.Gateways, a.sizeOutside),
 		compile.About("route_onward", t.Routes, routeRouter, a.routeOnward),
 		compile.About("policy_onward", t.Policies, policyRouter, a.policyOnward),
 		compile.ForEach("active", t.Routers, a.active),

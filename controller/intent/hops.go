@@ -35,6 +35,16 @@ func (t *Tables) IsOutside(r *table.Reader, router Key, ip netip.Addr) bool {
 	return false
 }
 
+// Narrow tells whether a router has networks that carry larger packets than one of them.
+func (t *Tables) Narrow(r *table.Reader, router Key, n Network) bool {
+	for _, mtu := range t.MTUsOf.List(r, router) {
+		if mtu > n.MTU && n.MTU > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // HopProblem says why a router's next hop takes no packets; empty: it does.
 func (t *Tables) HopProblem(r *table.Reader, router Key, hop netip.Addr) string {
 	i, ok := t.HopInterface(r, router, hop)

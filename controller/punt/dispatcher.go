@@ -172,11 +172,25 @@ func (d *Dispatcher) Run(out *Outbox) {
 			return
 		}
 		d.handlers[p.App].Packet(p, out)
+		d.passOn(out)
 		for ; out.refused > 0; out.refused-- {
 			d.Dropped(p.Host, Refused)
 		}
 	}
 	d.signal()
+}
+
+// passOn has those packets answered that a handler has passed.
+func (d *Dispatcher) passOn(out *Outbox) {
+	for len(out.passed) > 0 {
+		all := out.passed
+		out.passed = nil
+		for _, p := range all {
+			if h := d.handlers[p.App]; h != nil {
+				h.Packet(p, out)
+			}
+		}
+	}
 }
 
 // next takes the packet whose turn it is.
@@ -207,6 +221,7 @@ const sweepEvery = 10 * time.Second
 func (d *Dispatcher) Tick(now time.Time, out *Outbox) {
 	for _, h := range d.handlers {
 		h.Tick(now, out)
+		d.passOn(out)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()

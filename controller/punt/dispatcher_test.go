@@ -112,3 +112,28 @@ func TestRegister(t *testing.T) {
 		t.Errorf("%#x", p.Register(reg))
 	}
 }
+
+// handing passes what it is asked on to another app.
+type handing struct{ to uint8 }
+
+func (h handing) Packet(p *Packet, out *Outbox) { out.Pass(p, h.to, 3) }
+func (h handing) Tick(at time.Time, out *Outbox) {
+	out.Pass(&Packet{Host: "h9", InPort: 9, App: 8, At: at}, h.to, 3)
+}
+
+// TestPass has one app hand packets on to another, which answers them; to one that is not there they are gone.
+func TestPass(t *testing.T) {
+	j := &journal{}
+	d := NewDispatcher(map[uint8]Handler{7: j, 8: handing{7}, 9: handing{10}}, Limits{})
+	out := NewOutbox(func(string, Out) bool { return true })
+	for _, app := range []uint8{8, 9} {
+		p := from("h1", uint32(app), noon)
+		p.App = app
+		d.Offer(p)
+	}
+	d.Run(out)
+	d.Tick(noon, out)
+	if got := strings.Join(j.seen, " "); got != "h1/8 h9/9" {
+		t.Errorf("answered %s", got)
+	}
+}

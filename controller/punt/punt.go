@@ -48,6 +48,7 @@ type Out struct {
 type Outbox struct {
 	send    func(host string, o Out) bool
 	refused int // packets, since the dispatcher looked
+	passed  []*Packet
 }
 
 // NewOutbox returns an outbox that hands on what is sent. The function tells whether the switch takes it.
@@ -56,6 +57,14 @@ func NewOutbox(send func(host string, o Out) bool) *Outbox { return &Outbox{send
 // Send sends a packet from a host's switch. It is dropped and counted when the switch is not connected or takes too few, and
 // Send then says so.
 func (b *Outbox) Send(host string, o Out) bool { return b.send(host, o) }
+
+// Pass hands a packet on to the handler of another app, which answers it when the handler at hand is done. Apps that pass packets
+// to each other must not do so in a circle.
+func (b *Outbox) Pass(p *Packet, app uint8, why byte) {
+	on := *p
+	on.App, on.Why = app, why
+	b.passed = append(b.passed, &on)
+}
 
 // Refuse says that the packet at hand asks for more than its sender may have, so that it is counted.
 func (b *Outbox) Refuse() { b.refused++ }
