@@ -215,7 +215,15 @@ func (c *core) run(ctx context.Context, l *listeners) error {
 		return ended(ctx, "OpenFlow", openflow.Serve(ctx, l.openflow, openflow.ConnConfig{}, c.switches.handle, c.switches.report))
 	}))
 	g.Go(afterLoad(func() error { c.dialers.run(ctx); return nil }))
+	g.Go(afterLoad(func() error { c.complete(ctx); return nil }))
 	return g.Wait()
+}
+
+// complete gives what is stored what an earlier version did not allocate for it.
+func (c *core) complete(ctx context.Context) {
+	if err := c.catalog.Complete(ctx); err != nil && ctx.Err() == nil {
+		c.log.WithError(err).Error("stored networks and routers lack what this version needs of them; apply them again")
+	}
 }
 
 // ended says what ended, unless that was asked for.

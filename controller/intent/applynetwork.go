@@ -4,8 +4,6 @@ import (
 	"maps"
 	"slices"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/weft-sdn/weft/controller/alloc"
 	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
 )
@@ -200,16 +198,7 @@ func (t *txn) setMTU(key Key, mtu uint32) {
 	if old.res == nil || old.res.GetStatus().GetPort().GetMtu() == mtu {
 		return
 	}
-	res := proto.CloneOf(old.res)
-	res.Revision = 0
-	res.GetStatus().GetPort().Mtu = mtu
-	rec := &record{key: key, res: res, created: old.created, facts: old.facts}
-	t.put(key, rec)
-	if d := t.declared[key]; d != nil {
-		d.next, d.outcome = rec, weftv1.ApplyResult_OUTCOME_UPDATED
-		return
-	}
-	t.writes = append(t.writes, write{key, rec})
+	t.amend(old, old.facts, func(s *weftv1.Status) { s.GetPort().Mtu = mtu })
 }
 
 // foreign returns what other projects have on a network.

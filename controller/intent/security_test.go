@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"pgregory.net/rapid"
 
+	"github.com/weft-sdn/weft/controller/alloc"
 	"github.com/weft-sdn/weft/controller/store"
 	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
 )
@@ -263,18 +264,85 @@ func TestFewest(t *testing.T) {
 	})
 }
 
-// TestEarlierShapes has networks and routers that were stored before there were zones: they get them when they are applied again.
+// TestEarlierShapes has networks and routers that were stored before there were zones: they get them when they are completed, or else when
+// they are applied again.
 func TestEarlierShapes(t *testing.T) {
-	s := with(t, routed+`router/red/old interfaces:{subnet:"db-v4"}`).cfg.Store
-	forget(t, s, "network/red/web", func(r *weftv1.Resource) { r.GetStatus().GetNetwork().Zone = 0 })
-	forget(t, s, "router/red/old", func(r *weftv1.Resource) { r.GetStatus().GetRouter().Zone = 0 })
-	c := newCatalog(t, s)
-	apply(t, c, `network/red/web`, `router/red/old interfaces:{subnet:"db-v4"}`)
-	n, err := NetworkRow(get(t, c, "network/red/web"))
-	r, _, _, err2 := RouterRows(get(t, c, "router/red/old"))
-	if err != nil || err2 != nil || n.Zone == 0 || r.Zone == 0 || n.Zone == r.Zone {
-		t.Errorf("zones %d and %d, %v, %v", n.Zone, r.Zone, err, err2)
+	const old = `router/red/old interfaces:{subnet:"db-v4"}`
+	for name, give := range map[string]func(*Catalog){
+		"applied": func(c *Catalog) { apply(t, c, `network/red/web`, old) },
+		"completed": func(c *Catalog) {
+			if err := c.Complete(t.Context()); err != nil {
+				t.Error(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := with(t, routed, old).cfg.Store
+			forget(t, s, "network/red/web", func(r *weftv1.Resource) { r.GetStatus().GetNetwork().Zone = 0 })
+			forget(t, s, "router/red/old", func(r *weftv1.Resource) { r.GetStatus().GetRouter().Zone = 0 })
+			c := newCatalog(t, s)
+			give(c)
+			n, err := NetworkRow(get(t, c, "network/red/web"))
+			r, _, _, err2 := RouterRows(get(t, c, "router/red/old"))
+			if err != nil || err2 != nil || n.Zone == 0 || r.Zone == 0 || n.Zone == r.Zone {
+				t.Errorf("zones %d and %d, %v, %v", n.Zone, r.Zone, err, err2)
+			}
+			mustBeWhole(t, c, s)
+			rev := c.Revision()
+			if err := c.Complete(t.Context()); err != nil || c.Revision() != rev {
+				t.Errorf("completed what was complete: %v", err)
+			}
+		})
 	}
+}
+
+// TestZonesAreUsedUp has one zone left, and then two: a router with a gateway needs both, and after it there is none.
+func TestZonesAreUsedUp(t *testing.T) {
+	c := with(t, natted)
+	gateway := `router/red/more interfaces:{subnet:"db-v4" ip:"10.1.0.9"} external_gateway:{network:"net/ext"}`
+	for zone := zoneRange[0].First; zone <= zoneRange[0].Last; zone++ {
+		if zone != 30_000 {
+			c.state.zones.add(zone, Key{}, &c.state.zoned)
+		}
+	}
+	const none = "there are 65,535 networks, routers and gateways of routers, which is the most there can be: each has a zone of connection tracking"
+	refused := func(resource string) {
+		t.Helper()
+		name, _, _ := strings.Cut(resource, " ")
+		if _, _, err := c.Apply(t.Context(), all(resource), nil); fmt.Sprint(err) != name+": "+none {
+			t.Errorf("%v", err)
+		}
+	}
+	refused(gateway)
+	c.state.zones.remove(40_000, Key{}, &c.state.zoned)
+	s := apply(t, c, gateway)["router/red/more"].GetStatus().GetRouter()
+	if got := []uint32{s.GetExternalGateway().GetZone(), s.GetZone()}; !slices.Equal(got, []uint32{30_000, 40_000}) {
+		t.Errorf("zones %v", got)
+	}
+	refused(`network/red/last`)
+	if _, _, err := c.Delete(t.Context(), []Key{{KindRouter, "red", "more"}}, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	apply(t, c, `network/red/last`)
+}
+
+// TestNumbersAreKept changes a router and makes another in one request, when the numbers that are next are those of the first.
+func TestNumbersAreKept(t *testing.T) {
+	c := with(t, natted)
+	before := get(t, c, "router/red/out").GetStatus().GetRouter()
+	c.head.Tag, c.head.Zone = alloc.ID(before.GetTag()-1), alloc.ID(min(before.GetZone(), before.GetExternalGateway().GetZone())-1)
+	apply(t, c, `router/red/another interfaces:{subnet:"web-v4" ip:"10.0.0.9"} external_gateway:{network:"net/ext"}`,
+		`router/red/out interfaces:{subnet:"db-v4"} external_gateway:{network:"net/ext"} routes:{destination:"10.9.0.0/16" type:"reject"}`)
+	after, another := get(t, c, "router/red/out").GetStatus().GetRouter(), get(t, c, "router/red/another").GetStatus().GetRouter()
+	if after.GetTag() != before.GetTag() || after.GetZone() != before.GetZone() || after.GetExternalGateway().GetZone() != before.GetExternalGateway().GetZone() {
+		t.Errorf("%v became %v", before, after)
+	}
+	zones := []uint32{after.GetZone(), after.GetExternalGateway().GetZone(), another.GetZone(), another.GetExternalGateway().GetZone()}
+	slices.Sort(zones)
+	if after.GetTag() == another.GetTag() || len(slices.Compact(zones)) != 4 {
+		t.Errorf("%v and %v", after, another)
+	}
+	mustBeWhole(t, c, c.cfg.Store)
 }
 
 // forget changes what is stored of a resource, as an earlier version would have stored it.

@@ -259,7 +259,7 @@ type NetworkStatus struct {
 	PhysicalNetwork string `protobuf:"bytes,5,opt,name=physical_network,json=physicalNetwork,proto3" json:"physical_network,omitempty"`
 	// All segments, with the ids that were allocated.
 	Segments []*NetworkSegment `protobuf:"bytes,6,rep,name=segments,proto3" json:"segments,omitempty"`
-	// The zone in which hosts track connections of its ports; 0 where an earlier version made it, until it is applied again.
+	// The zone in which hosts track connections of its ports.
 	Zone          uint32 `protobuf:"varint,7,opt,name=zone,proto3" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -534,8 +534,7 @@ type RouterStatus struct {
 	Hosts []string `protobuf:"bytes,5,rep,name=hosts,proto3" json:"hosts,omitempty"`
 	// Its routes as they are: those of its subnets, the static ones and the policy routes.
 	Routes []*RouteStatus `protobuf:"bytes,6,rep,name=routes,proto3" json:"routes,omitempty"`
-	// The zone in which hosts track connections through it, other than those that its gateway translates; 0 where an earlier version made
-	// it, until it is applied again.
+	// The zone in which hosts track connections through it, other than those that its gateway translates.
 	Zone          uint32 `protobuf:"varint,7,opt,name=zone,proto3" json:"zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

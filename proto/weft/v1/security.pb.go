@@ -530,8 +530,8 @@ type SecurityPolicySpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whose ports it is about: "project" (default: those of its own) or "cloud" (those of all).
 	Scope string `protobuf:"bytes,1,opt,name=scope,proto3" json:"scope,omitempty"`
-	// "before" (default) or "after" the security groups. What is allowed before is not held against them; after them, only what they
-	// drop, and what ports without groups send and get, is left to decide on.
+	// "before" (default) or "after" the security groups. What is allowed before is not held against them; after them, policies decide on
+	// what no group has let through.
 	Stage string `protobuf:"bytes,2,opt,name=stage,proto3" json:"stage,omitempty"`
 	// 0 (default) to 32,767; the highest is asked first.
 	Priority uint32 `protobuf:"varint,3,opt,name=priority,proto3" json:"priority,omitempty"`
