@@ -132,8 +132,8 @@ PROJECT  NAME  TYPE   SEGMENT   MTU  HOSTS  PHASE
 red      web   vxlan     5001  1450  1/2    build
 `},
 		{name: "ports, wide", args: "get ports -p red -o wide", out: `
-PROJECT  NAME  NETWORK  MAC                IPS                   HOST  INTERFACE  OFPORT  LINK  PHASE   REVISION  CREATED              UID  LABELS
-red      vm1   web      fa:16:3e:6c:01:0b  10.0.0.11,fd00:10::b  h1    tap1            4  up    active        17  2026-05-28 20:26:40  -    -
+PROJECT  NAME  NETWORK  MAC                IPS                   HOST  GROUPS  INTERFACE  OFPORT  LINK  PHASE   REVISION  CREATED              UID  LABELS
+red      vm1   web      fa:16:3e:6c:01:0b  10.0.0.11,fd00:10::b  h1    -       tap1            4  up    active        17  2026-05-28 20:26:40  -    -
 `},
 		{name: "two kinds", args: "get subnets,net", out: `
 networks:

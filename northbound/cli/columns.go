@@ -46,6 +46,12 @@ func (a *app) columns(kind manifest.Kind, wide bool) []resourceColumn {
 		out = append(out, ruleColumns()...)
 	case "Link":
 		out = append(out, linkColumns()...)
+	case "SecurityGroup":
+		out = append(out, securityGroupColumns(wide)...)
+	case "AddressGroup":
+		out = append(out, addressGroupColumns()...)
+	case "SecurityPolicy":
+		out = append(out, securityPolicyColumns()...)
 	}
 	if kind.Name != "Host" && kind.Name != "Project" && kind.Name != "Subnet" && kind.Name != "SegmentRange" {
 		out = append(out, resourceColumn{"PHASE", left, phase})
@@ -90,7 +96,8 @@ func portColumns(wide bool) []resourceColumn {
 		{"HOST", left, func(r *weftv1.Resource) string { return st(r).GetHost() }},
 	}
 	if wide {
-		out = append(out, resourceColumn{"INTERFACE", left, func(r *weftv1.Resource) string { return st(r).GetInterface() }},
+		out = append(out, resourceColumn{"GROUPS", left, func(r *weftv1.Resource) string { return strings.Join(st(r).GetSecurityGroups(), ",") }},
+			resourceColumn{"INTERFACE", left, func(r *weftv1.Resource) string { return st(r).GetInterface() }},
 			resourceColumn{"OFPORT", right, func(r *weftv1.Resource) string { return number(st(r).GetOfport()) }},
 			resourceColumn{"LINK", left, func(r *weftv1.Resource) string { return st(r).GetLinkState() }})
 	}

@@ -52,13 +52,18 @@ func (a *app) describe(ctx context.Context, args []string, s *scope) error {
 	})
 }
 
-// users are the resources on a network.
+// users are the resources of the project that are on a network, or the ports that have a security group.
 func users(ctx context.Context, c *client.Client, r *weftv1.Resource) ([]*weftv1.Resource, error) {
-	if r.GetNetworkSpec() == nil {
+	filter := &weftv1.Filter{Project: r.GetProject()}
+	switch {
+	case r.GetNetworkSpec() != nil:
+		filter.Kinds, filter.Fields = []string{"Subnet", "Port"}, []string{"spec.network=" + r.GetName()}
+	case r.GetSecurityGroupSpec() != nil:
+		filter.Kinds, filter.Fields = []string{"Port"}, []string{"status.port.securityGroups=" + r.GetName()}
+	default:
 		return nil, nil
 	}
-	found, _, err := c.ListAll(ctx, &weftv1.Filter{Project: r.GetProject(), Kinds: []string{"Subnet", "Port"},
-		Fields: []string{"spec.network=" + r.GetName()}})
+	found, _, err := c.ListAll(ctx, filter)
 	return found, err
 }
 
@@ -77,6 +82,9 @@ func (a *app) describeOne(r *weftv1.Resource, users []*weftv1.Resource) error {
 	}
 	fmt.Fprintln(a.out)
 	if err := manifest.WriteYAML(indented(a.out), r); err != nil {
+		return err
+	}
+	if err := writeRules(a.out, r); err != nil {
 		return err
 	}
 	if len(users) > 0 {

@@ -44,6 +44,8 @@ func summary(r *weftv1.Resource) string {
 		return fmt.Sprintf("%s %s to %s", r.GetPortForwardingSpec().GetProtocol(),
 			endpoint(r.GetStatus().GetPortForwarding().GetExternalIp(), r.GetPortForwardingSpec().GetExternalPorts()),
 			endpoint(r.GetStatus().GetPortForwarding().GetInternalIp(), internalPorts(r)))
+	case r.GetSecurityGroupSpec() != nil, r.GetSecurityPolicySpec() != nil, r.GetAddressGroupSpec() != nil:
+		return securitySummary(r)
 	case r.GetSegmentRangeSpec() != nil:
 		s := r.GetSegmentRangeSpec()
 		return fmt.Sprintf("%s %d to %d", s.GetNetworkType(), s.GetMinimum(), s.GetMaximum())
