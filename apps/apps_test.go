@@ -342,7 +342,7 @@ func routerInterfaces(net, alt int) []intent.RouterInterface {
 	for family, prefix := range []string{fmt.Sprintf("10.0.%d.0/24", alt), fmt.Sprintf("fd00::%d:0/112", alt)} {
 		p := netip.MustParsePrefix(prefix)
 		subnet := intent.Key{Kind: intent.KindSubnet, Project: "red", Name: fmt.Sprintf("net%d-%d", net, family)}
-		all = append(all, intent.RouterInterface{Key: intent.InterfaceOf{Router: routerKey, Subnet: subnet}, Network: netKey(net), Prefix: p, IP: p.Addr().Next()})
+		all = append(all, intent.RouterInterface{Key: intent.InterfaceOf{Router: routerKey, Subnet: subnet}, Network: netKey(net), Prefix: p, IP: p.Addr().Next(), MAC: flow.MACAddr{0xfa, 0x16, 0x3e, 1, 0, byte(alt / 2)}})
 	}
 	return all
 }
@@ -382,7 +382,10 @@ func nextInterfaces(net, alt int) []intent.RouterInterface {
 			ip = p.Addr().Next()
 		}
 		subnet := intent.Key{Kind: intent.KindSubnet, Project: "red", Name: fmt.Sprintf("net%d-next%d", net, i)}
-		all = append(all, intent.RouterInterface{Key: intent.InterfaceOf{Router: nextRouterKey, Subnet: subnet}, Network: netKey((net + i) % 4), Prefix: p, IP: ip})
+		all = append(all, intent.RouterInterface{Key: intent.InterfaceOf{Router: nextRouterKey, Subnet: subnet}, Network: netKey((net + i) % 4), Prefix: p, IP: ip, MAC: flow.MACAddr{0xfa, 0x16, 0x3e, 1, 1, byte(alt)}})
+	}
+	if alt == 2 {
+		all[0].Port, all[0].MAC = portKey(4), port(4, net, true, true, alt).MAC
 	}
 	return all
 }

@@ -7,6 +7,7 @@ import (
 	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/intent"
 	"github.com/weft-sdn/weft/controller/reconcile"
+	"github.com/weft-sdn/weft/controller/table"
 	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
 )
 
@@ -106,14 +107,18 @@ func (v *verdict) carrier(p reconcile.Progress) {
 func (c *core) overlayPort(key intent.Key, v *verdict) {
 	c.world.mu.RLock()
 	defer c.world.mu.RUnlock()
-	b, ok := c.world.tables.Bindings.Peek(key)
-	if !ok {
-		return
-	}
 	if v.status.GetPort() == nil {
 		v.status.Details = &weftv1.Status_Port{Port: &weftv1.PortStatus{}}
 	}
 	p := v.status.GetPort()
+	var r table.Reader // what is read here is nobody's to remember
+	for face := range c.world.tables.InterfacesBy.List(&r, key) {
+		p.Router = face.Key.Router.Name // its project is the port's
+	}
+	b, ok := c.world.tables.Bindings.Peek(key)
+	if !ok {
+		return
+	}
 	p.Host, p.Ofport, p.Interface = b.Host, b.OFPort, b.Interface
 	p.LinkState = c.hosts.linkState(b.Host, b.Interface)
 	if p.LinkState == "down" {

@@ -59,6 +59,12 @@ func (a app) bind(r *table.Reader, p intent.Port, out *compile.Out) {
 		return
 	}
 	i, found := a.newest(r, p)
+	for face := range a.InterfacesBy.List(r, p.Key) {
+		if found {
+			out.Failed("interface %q of host %q carries its id, and it is an interface of %s", i.Key.Name, i.Key.Host, face.Key.Router)
+		}
+		return // it is wherever the router is
+	}
 	s, inside := a.Subports.Get(r, p.Key)
 	if !found && inside {
 		out.Pending("%s has no interface on the host of its parent, %s, yet", s.Trunk, s.Parent)

@@ -173,9 +173,10 @@ func (s *server) advertise(network intent.Key) (advertisement, bool) {
 	}
 	for i := range s.InterfacesOn.List(&r, network) {
 		router, found := s.Routers.Get(&r, i.Key.Router)
-		if found && router.Up && i.IP.Is6() {
-			a.mac, a.from, a.router = router.MAC, router.LinkLocal(), true
-			break
+		subnet, _ := s.Subnets.Get(&r, i.Key.Subnet)
+		// The one that has the subnet's gateway address comes first; one by port is for those that know of it.
+		if found && router.Up && i.IP.Is6() && i.Port == (intent.Key{}) && (!a.router || subnet.Gateway == i.IP) {
+			a.mac, a.from, a.router = i.MAC, i.LinkLocal(), true
 		}
 	}
 	return a, ok && len(a.subnets) > 0

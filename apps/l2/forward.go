@@ -14,7 +14,7 @@ import (
 // forward tells every host of the network where p is, and by which wires frames from p cannot come.
 func (a app) forward(r *table.Reader, p intent.Port, out *compile.Out) {
 	n, ok := a.Networks.Get(r, p.Network)
-	if !ok {
+	if !ok || a.InterfacesBy.Count(r, p.Key) > 0 { // a router is everywhere
 		return
 	}
 	b, bound := a.Bindings.Get(r, p.Key)
@@ -123,7 +123,7 @@ func (a app) routed(r *table.Reader, i intent.RouterInterface, out *compile.Out)
 		}
 		for _, s := range p.here() {
 			if wired(s) {
-				out.Flow(host, pipeline.WireOrigin, prioPort, from(p.Network, s, router.MAC), flow.Actions{flow.Goto(pipeline.Arrived)})
+				out.Flow(host, pipeline.WireOrigin, prioPort, from(p.Network, s, i.MAC), flow.Actions{flow.Goto(pipeline.Arrived)})
 			}
 		}
 	}

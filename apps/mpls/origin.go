@@ -141,7 +141,7 @@ func (a app) routed(r *table.Reader, i intent.RouterInterface, out *compile.Out)
 	}
 	for _, host := range a.SitesOf.List(r, i.Network) {
 		out.Flow(host, pipeline.LabelOrigin, prioRouter,
-			flow.Match{pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthSrc, router.MAC)}, flow.Actions{flow.Goto(pipeline.L2)})
+			flow.Match{pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthSrc, i.MAC)}, flow.Actions{flow.Goto(pipeline.L2)})
 	}
 }
 

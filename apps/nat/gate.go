@@ -108,9 +108,8 @@ func toward(p netip.Prefix) flow.Field {
 // echo answers pings to an address of the gateway: those from inside on the host where they are sent.
 func (a app) echo(o outside, ip netip.Addr, host string, out *compile.Out) {
 	match, reply := pipeline.EchoReply(ip)
-	reply = append(reply, flow.Move(flow.Whole(flow.EthSrc), flow.Whole(flow.EthDst)))
-	inside := slices.Concat(reply, flow.Actions{flow.SetField(flow.MAC(flow.EthSrc, o.router.MAC)), flow.InPortOutput()})
-	outside := slices.Concat(reply, flow.Actions{flow.SetField(flow.MAC(flow.EthSrc, o.MAC))}, pipeline.ToSender())
+	inside := slices.Concat(reply, pipeline.SwapMACs(), flow.Actions{flow.InPortOutput()})
+	outside := slices.Concat(reply, pipeline.SwapMACs(), pipeline.ToSender())
 	out.Flow(host, pipeline.RouterLocal, prioEcho, with(match, o.at(), pipeline.Outside.Is(0)), inside)
 	out.Flow(host, pipeline.RouterLocal, prioEcho, with(match, o.at(), pipeline.Outside.Is(1)), outside)
 	out.Flow(host, pipeline.RouterLocal, prioOwn+1, flow.Match{o.at(), pipeline.Outside.Is(1), destination(ip), flow.U32(flow.IPProto, protoUDP)},

@@ -50,7 +50,7 @@ func (a app) ask(r *table.Reader, s intent.Site, out *compile.Out) {
 	}
 	for i := range a.InterfacesOn.List(r, s.Network) {
 		if router, ok := a.Routers.Get(r, i.Key.Router); ok && router.Up {
-			macs[router.MAC] = true
+			macs[i.MAC] = true
 		}
 	}
 	if len(macs) == 0 {

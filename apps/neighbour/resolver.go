@@ -171,7 +171,7 @@ func (s *resolver) source(r *table.Reader, at intent.Site, ip netip.Addr) (flow.
 	for i := range s.InterfacesOn.List(r, at.Network) {
 		router, ok := s.Routers.Get(r, i.Key.Router)
 		if ok && router.Up && i.Prefix.Contains(ip) {
-			return router.MAC, i.IP, true
+			return i.MAC, i.IP, true
 		}
 	}
 	return flow.MACAddr{}, netip.Addr{}, false

@@ -48,6 +48,15 @@ func ToSender() flow.Actions {
 	return flow.Actions{flow.SetField(flow.U32(flow.InPort, 0)), Via.Set(0), flow.Goto(L2)}
 }
 
+// SwapMACs addresses a frame to who sent it, from who it was for. It writes over NextHop6, which a frame that goes back has no use
+// for.
+func SwapMACs() flow.Actions {
+	kept := flow.Part(NextHop6.ID, 0, 48)
+	return flow.Actions{
+		flow.Move(flow.Whole(flow.EthSrc), kept), flow.Move(flow.Whole(flow.EthDst), flow.Whole(flow.EthSrc)), flow.Move(kept, flow.Whole(flow.EthDst)),
+	}
+}
+
 // Answer wants the flows that answer ARP requests or neighbour solicitations for a station's address on one host, in place
 // of the station itself.
 func Answer(out *compile.Out, host string, net flow.Field, s Station) {

@@ -212,7 +212,7 @@ var Tables = []Table{
 		ID: RouterLocal, Name: "router_local",
 		Doc:   "Answers what is meant for the router itself, and drops what no router forwards.",
 		Match: fields(flow.Reg2, flow.Reg5, flow.Reg13, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ICMPv4Type, flow.ICMPv4Code, flow.ICMPv6Type, flow.ICMPv6Code),
-		Set:   fields(flow.InPort, flow.Reg2, flow.EthSrc, flow.EthDst, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ICMPv4Type, flow.ICMPv6Type),
+		Set:   fields(flow.InPort, flow.Reg2, flow.XXReg2, flow.EthSrc, flow.EthDst, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ICMPv4Type, flow.ICMPv6Type),
 		Next:  []uint8{PolicyRoute, L2},
 		Miss:  Miss{Goto: PolicyRoute},
 		Apps:  []string{"base", "nat", "route"},

@@ -2,6 +2,7 @@ package route
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/weft-sdn/weft/apps/pipeline"
 	"github.com/weft-sdn/weft/controller/compile"
@@ -62,22 +63,22 @@ func (a app) enter(r *table.Reader, i intent.RouterInterface, out *compile.Out) 
 	}
 	for _, host := range a.SitesOf.List(r, i.Network) {
 		out.Flow(host, pipeline.RouterIn, 100,
-			flow.Match{pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthDst, router.MAC)},
+			flow.Match{pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthDst, i.MAC)},
 			flow.Actions{pipeline.Router.Set(uint64(router.Tag)), flow.Goto(pipeline.RouterLocal)})
 	}
 }
 
 // answer resolves the router's addresses on the network of an interface.
 func (a app) answer(r *table.Reader, i intent.RouterInterface, out *compile.Out) {
-	router, n, ok := a.both(r, i)
+	_, n, ok := a.both(r, i)
 	if !ok {
 		return
 	}
 	net := pipeline.Net.Is(uint64(n.Tag))
 	for _, host := range a.SitesOf.List(r, i.Network) {
-		pipeline.Answer(out, host, net, pipeline.Station{MAC: router.MAC, IP: i.IP, As: pipeline.Gateway})
+		pipeline.Answer(out, host, net, pipeline.Station{MAC: i.MAC, IP: i.IP, As: pipeline.Gateway})
 		if i.IP.Is6() {
-			pipeline.Answer(out, host, net, pipeline.Station{MAC: router.MAC, IP: router.LinkLocal(), As: pipeline.Gateway})
+			pipeline.Answer(out, host, net, pipeline.Station{MAC: i.MAC, IP: i.LinkLocal(), As: pipeline.Gateway})
 		}
 	}
 }
@@ -91,15 +92,14 @@ func (a app) echo(r *table.Reader, i intent.RouterInterface, out *compile.Out) {
 	}
 	ips := []netip.Addr{i.IP}
 	if i.IP.Is6() {
-		ips = append(ips, router.LinkLocal())
+		ips = append(ips, i.LinkLocal())
 	}
 	own := pipeline.Router.Is(uint64(router.Tag))
 	for _, host := range a.ActiveOn.List(r, i.Key.Router) {
 		for _, ip := range ips {
 			match, do := pipeline.EchoReply(ip)
-			out.Flow(host, pipeline.RouterLocal, prioEcho, append(flow.Match{own}, match...), append(do,
-				flow.Move(flow.Whole(flow.EthSrc), flow.Whole(flow.EthDst)), flow.SetField(flow.MAC(flow.EthSrc, router.MAC)),
-				flow.InPortOutput()))
+			out.Flow(host, pipeline.RouterLocal, prioEcho, append(flow.Match{own}, match...),
+				slices.Concat(do, pipeline.SwapMACs(), flow.Actions{flow.InPortOutput()}))
 			self := append(to(netip.PrefixFrom(ip, ip.BitLen())), own)
 			out.Flow(host, pipeline.RouterLocal, prioOwn+1, append(self[:3:3], flow.U32(flow.IPProto, protoUDP)), pipeline.Tell(pipeline.NoPort))
 			out.Flow(host, pipeline.RouterLocal, prioOwn, self, nil)

@@ -92,10 +92,10 @@ func (a *answerer) gateway(r *table.Reader, port intent.Port, router intent.Rout
 	first := flow.MACAddr{}
 	for i := range a.InterfacesOn.List(r, port.Network) {
 		if i.Key.Router == router.Key {
-			return router.MAC
+			return i.MAC
 		}
-		if other, ok := a.Routers.Get(r, i.Key.Router); ok && first == (flow.MACAddr{}) {
-			first = other.MAC
+		if first == (flow.MACAddr{}) {
+			first = i.MAC
 		}
 	}
 	return first

@@ -33,15 +33,15 @@ func (a app) connected(r *table.Reader, i intent.RouterInterface, out *compile.O
 	for _, host := range a.ActiveOn.List(r, i.Key.Router) {
 		out.Flow(host, pipeline.Route, priority(i.Prefix, rankConnected),
 			append(to(i.Prefix), pipeline.Router.Is(uint64(router.Tag))),
-			a.leave(r, router, n, hop))
+			a.leave(r, i, n, hop))
 	}
 }
 
-// leave makes a packet a frame that the router sends on a network to a next hop. Where another network of the router carries
+// leave makes a packet a frame that the router sends by an interface to a next hop. Where another network of the router carries
 // more, its size is looked at.
-func (a app) leave(r *table.Reader, router intent.Router, n intent.Network, hop flow.Action) flow.Actions {
-	do := flow.Actions{flow.DecTTL(), pipeline.Net.Set(uint64(n.Tag)), flow.SetField(flow.MAC(flow.EthSrc, router.MAC)), hop}
-	if a.Narrow(r, router.Key, n) {
+func (a app) leave(r *table.Reader, i intent.RouterInterface, n intent.Network, hop flow.Action) flow.Actions {
+	do := flow.Actions{flow.DecTTL(), pipeline.Net.Set(uint64(n.Tag)), flow.SetField(flow.MAC(flow.EthSrc, i.MAC)), hop}
+	if a.Narrow(r, i.Key.Router, n) {
 		do = append(do, pipeline.CheckSize(n.MTU))
 	}
 	return append(do, flow.Goto(pipeline.RouteSize))
@@ -96,7 +96,7 @@ func (a app) ways(r *table.Reader, router intent.Router, hops []intent.NextHop, 
 			continue
 		}
 		if n, ok := a.Networks.Get(r, i.Network); ok {
-			ways = append(ways, way{hop.Weight, a.leave(r, router, n, setHop(hop.IP))})
+			ways = append(ways, way{hop.Weight, a.leave(r, i, n, setHop(hop.IP))})
 		}
 	}
 	return ways

@@ -66,10 +66,15 @@ func (a app) handOver(r *table.Reader, o intent.Onward, out *compile.Out) {
 	if !ok || !to.Up || !known {
 		return
 	}
-	for _, host := range a.ActiveOn.List(r, o.From) {
-		out.Flow(host, pipeline.Neighbour, prioRouter,
-			flow.Match{pipeline.Net.Is(uint64(n.Tag)), hopIs(o.IP)},
-			flow.Actions{pipeline.Router.Set(uint64(to.Tag)), pipeline.Onward.Set(1), flow.SetField(flow.MAC(flow.EthDst, to.MAC)), flow.Resubmit(pipeline.RouterLocal)})
+	for i := range a.RoutersWith.List(r, intent.Station{Network: o.Network, IP: o.IP}) {
+		if i.Key.Router != o.To {
+			continue
+		}
+		for _, host := range a.ActiveOn.List(r, o.From) {
+			out.Flow(host, pipeline.Neighbour, prioRouter,
+				flow.Match{pipeline.Net.Is(uint64(n.Tag)), hopIs(o.IP)},
+				flow.Actions{pipeline.Router.Set(uint64(to.Tag)), pipeline.Onward.Set(1), flow.SetField(flow.MAC(flow.EthDst, i.MAC)), flow.Resubmit(pipeline.RouterLocal)})
+		}
 	}
 }
 

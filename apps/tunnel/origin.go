@@ -188,7 +188,7 @@ func (a app) routed(r *table.Reader, i intent.RouterInterface, out *compile.Out)
 	if !ok || !a.tunnelled(r, i.Network) {
 		return
 	}
-	match := flow.Match{pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthSrc, router.MAC)}
+	match := flow.Match{pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthSrc, i.MAC)}
 	segments := a.SegmentsOf.Count(r, i.Network)
 	for _, at := range a.SitesOf.List(r, i.Network) {
 		senders := map[netip.Addr]bool{} // several hosts may come by one that bridges

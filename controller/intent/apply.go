@@ -97,7 +97,7 @@ func (t *txn) apply(drafts []*draft) []*draft {
 		{KindProject, t.applyProjects}, {KindSegmentRange, t.applyRanges}, {KindHost, t.applyHosts}, {KindLink, t.applyLinks},
 		{KindNetwork, t.applyNetworks}, {KindSubnet, t.applySubnets}, {KindRouter, t.applyRouters},
 		{KindAddressGroup, t.applyAddressGroups}, {KindSecurityGroup, t.applySecurityGroups}, {KindSecurityPolicy, t.applySecurityPolicies},
-		{KindPort, t.applyPorts},
+		{KindPort, func(ports []*draft) { t.applyPorts(ports); t.finishRouters(byKind[KindRouter]) }},
 		{KindTrunk, t.applyTrunks},
 		{KindFloatingIP, t.applyFloats}, {KindPortForwarding, t.applyForwards}, {KindNATRule, t.applyRules},
 	} {

@@ -97,7 +97,7 @@ func (s *state) holdOutside(key, network Key, mac flow.MACAddr, ips []claim) {
 		n := s.subnet(c.subnet)
 		n.ips.add(c.ip, key, &n.taken)
 	}
-	if macs := s.network(network).macs; macs[mac] == (Key{}) {
+	if macs := s.network(network).macs; macs[mac] == (Key{}) && mac != (flow.MACAddr{}) {
 		macs[mac] = key
 	}
 }
@@ -169,9 +169,6 @@ func (t *txn) joinOutside(d *draft, f *routerFacts) {
 	}
 	if g.zone == 0 && !t.newZone(d, field, &g.zone) {
 		return
-	}
-	if g.mac == (flow.MACAddr{}) {
-		g.mac = t.freeMAC(append([]Key{g.network}, networksOf(f.interfaces)...)...)
 	}
 	f.gateway = g
 }

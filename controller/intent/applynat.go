@@ -324,6 +324,9 @@ func (t *txn) routerFacts(key Key) (*routerFacts, bool) {
 
 // reachProblem says why a router cannot translate for an address of a port.
 func (t *txn) reachProblem(router Key, r *routerFacts, port Key, ip netip.Addr) string {
+	if holder, in := t.ported[port]; in {
+		return fmt.Sprintf("%s is an interface of %s", port, holder)
+	}
 	subnet := t.subnetOfPort(port, ip)
 	if subnet == (Key{}) {
 		return fmt.Sprintf("%s has no address %s", port, ip)

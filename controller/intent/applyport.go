@@ -222,6 +222,7 @@ func (t *txn) choose(p *portPlan) {
 	if len(p.ips) == 0 && !p.spec.GetNoFixedIps() {
 		t.chooseEach(p)
 	}
+	t.keepInterface(p)
 	if !p.d.bad {
 		t.finish(p)
 	}

@@ -25,6 +25,8 @@ type routerFacts struct {
 type interfaceFacts struct {
 	subnet, network Key
 	address         netip.Prefix // with the length of the subnet's prefix, and its host bits
+	port            Key          // whose address it is; the zero Key: the router's own
+	mac             flow.MACAddr // the port's; zero: the router's own
 }
 
 // routerFactsOf reads what a stored router's status says was allocated.
@@ -43,14 +45,22 @@ func routerFactsOf(key Key, res *weftv1.Resource) (*routerFacts, error) {
 		if err != nil {
 			return nil, err
 		}
-		f.interfaces = append(f.interfaces, interfaceFacts{
-			Reference(KindSubnet, key.Project, i.GetSubnet()), Reference(KindNetwork, key.Project, i.GetNetwork()), address})
+		face := interfaceFacts{
+			subnet: Reference(KindSubnet, key.Project, i.GetSubnet()), network: Reference(KindNetwork, key.Project, i.GetNetwork()), address: address}
+		if i.GetPort() != "" {
+			face.port = Reference(KindPort, key.Project, i.GetPort())
+			if face.mac, err = parseUnicastMAC(i.GetMacAddress()); err != nil {
+				return nil, err
+			}
+		}
+		f.interfaces = append(f.interfaces, face)
 	}
 	f.gateway, err = gatewayFactsOf(key, res)
 	return f, err
 }
 
-// applyRouters accepts routers. All old ones that change go first, so that routers can trade addresses in one request.
+// applyRouters gives routers what they have of subnets and outside, before ports choose theirs of what is left. All old ones that
+// change go first, so that routers can trade addresses in one request. finishRouters accepts them.
 func (t *txn) applyRouters(drafts []*draft) {
 	for _, d := range drafts {
 		if d.old != nil {
@@ -58,13 +68,20 @@ func (t *txn) applyRouters(drafts []*draft) {
 		}
 	}
 	for _, d := range drafts {
-		f := &routerFacts{}
-		for i, want := range d.interfaces {
-			t.joinSubnet(d, f, i, want)
+		d.router = &routerFacts{}
+		if d.old != nil {
+			old := d.old.facts.(*routerFacts)
+			d.router.tag, d.router.zone, d.router.mac = old.tag, old.zone, old.mac
 		}
-		t.joinOutside(d, f)
+		for i, want := range d.interfaces {
+			if want.port == (Key{}) {
+				t.joinSubnet(d, d.router, i, want)
+			}
+		}
+		t.joinOutside(d, d.router)
 		if !d.bad {
-			t.acceptRouter(d, f)
+			held := *d.router
+			t.put(d.key, &record{key: d.key, facts: &held})
 		}
 	}
 }
@@ -107,18 +124,15 @@ func (t *txn) joinSubnet(d *draft, f *routerFacts, i int, want wantedInterface) 
 	}
 	for j, other := range f.interfaces {
 		if other.address.Overlaps(subnet.block) {
-			t.refuse(d, field+".subnet", ReasonConflict, "%s overlaps %s of interfaces[%d]", subnet.block, other.address.Masked(), j)
+			t.refuse(d, field+".subnet", ReasonConflict, "%s overlaps %s of interfaces[%d]", subnet.block, other.address.Masked(), d.elements[j])
 		}
 	}
-	f.interfaces = append(f.interfaces, interfaceFacts{want.subnet, subnet.network, netip.PrefixFrom(ip, subnet.block.Bits())})
+	f.interfaces = append(f.interfaces, interfaceFacts{subnet: want.subnet, network: subnet.network, address: netip.PrefixFrom(ip, subnet.block.Bits())})
+	d.elements = append(d.elements, i)
 }
 
 // acceptRouter gives a router what it keeps or is to be allocated.
 func (t *txn) acceptRouter(d *draft, f *routerFacts) {
-	if d.old != nil {
-		old := d.old.facts.(*routerFacts)
-		f.tag, f.zone, f.mac = old.tag, old.zone, old.mac
-	}
 	if f.tag == 0 {
 		tag, ok := t.tagged.Next(tagRange, t.last.Tag)
 		if !ok {
@@ -127,11 +141,11 @@ func (t *txn) acceptRouter(d *draft, f *routerFacts) {
 		}
 		t.last.Tag, f.tag = tag, tag
 	}
-	if f.zone == 0 {
-		t.put(d.key, &record{key: d.key, facts: f.numbers()}) // so that the gateway's zone is not found again
-		if !t.newZone(d, "", &f.zone) {
-			return
-		}
+	if f.zone == 0 && !t.newZone(d, "", &f.zone) {
+		return
+	}
+	if g := f.gateway; g != nil && g.mac == (flow.MACAddr{}) {
+		g.mac = t.freeMAC(append([]Key{g.network}, networksOf(f.interfaces)...)...)
 	}
 	for f.mac == (flow.MACAddr{}) || !t.freeOn(d.key, f) {
 		n := rand.Uint32()
@@ -140,7 +154,8 @@ func (t *txn) acceptRouter(d *draft, f *routerFacts) {
 	s := &weftv1.RouterStatus{MacAddress: f.mac.String(), Tag: uint32(f.tag), Zone: uint32(f.zone)}
 	for _, i := range f.interfaces {
 		s.Interfaces = append(s.Interfaces, &weftv1.RouterInterfaceStatus{
-			Subnet: i.subnet.relative(d.key.Project), Network: i.network.relative(d.key.Project), Address: i.address.String()})
+			Subnet: i.subnet.relative(d.key.Project), Network: i.network.relative(d.key.Project), Address: i.address.String(),
+			Port: i.port.Name, MacAddress: f.macOf(i).String()})
 	}
 	s.ExternalGateway = f.gateway.status(d.key.Project)
 	t.accept(d, &weftv1.Status{Details: &weftv1.Status_Router{Router: s}})
@@ -150,7 +165,7 @@ func (t *txn) acceptRouter(d *draft, f *routerFacts) {
 // there are addresses, so that one is found soon.
 func (t *txn) freeOn(key Key, f *routerFacts) bool {
 	for _, i := range f.interfaces {
-		if n := t.networks[i.network]; n != nil {
+		if n := t.networks[i.network]; n != nil && i.port == (Key{}) {
 			if holder, taken := n.macs[f.mac]; taken && holder != key {
 				return false
 			}
@@ -161,15 +176,21 @@ func (t *txn) freeOn(key Key, f *routerFacts) bool {
 
 // indexRouter and unindexRouter keep who holds which address.
 func (s *state) indexRouter(key Key, f *routerFacts) {
-	s.tags.add(f.tag, key, &s.tagged)
+	if f.tag != 0 { // it has one already
+		s.tags.add(f.tag, key, &s.tagged)
+	}
 	s.indexZone(key, f.zone)
 	s.indexZone(key, f.gatewayZone)
 	s.indexGateway(key, f.gateway)
 	for _, i := range f.interfaces {
+		if i.port != (Key{}) {
+			s.indexPorted(key, i)
+			continue
+		}
 		n := s.subnet(i.subnet)
 		n.ips.add(i.address.Addr(), key, &n.taken)
 		s.refer(key, i.subnet)
-		if macs := s.network(i.network).macs; macs[f.mac] == (Key{}) {
+		if macs := s.network(i.network).macs; macs[f.mac] == (Key{}) && f.mac != (flow.MACAddr{}) {
 			macs[f.mac] = key
 		}
 	}
@@ -181,6 +202,10 @@ func (s *state) unindexRouter(key Key, f *routerFacts) {
 	s.zones.remove(f.gatewayZone, key, &s.zoned)
 	s.unindexGateway(key, f.gateway)
 	for _, i := range f.interfaces {
+		if i.port != (Key{}) {
+			s.unindexPorted(key, i)
+			continue
+		}
 		n := s.subnet(i.subnet)
 		n.ips.remove(i.address.Addr(), key, &n.taken)
 		s.unrefer(key, i.subnet)
@@ -212,7 +237,8 @@ func RouterRows(res *weftv1.Resource) (Router, []RouterInterface, []Route, error
 	router := Router{Key: key, Tag: uint32(f.tag), MAC: f.mac, Up: unlessSaid(spec.AdminStateUp), Zone: uint16(f.zone)}
 	var interfaces []RouterInterface
 	for _, i := range f.interfaces {
-		interfaces = append(interfaces, RouterInterface{InterfaceOf{key, i.subnet}, i.network, i.address.Masked(), i.address.Addr()})
+		interfaces = append(interfaces, RouterInterface{
+			Key: InterfaceOf{key, i.subnet}, Network: i.network, Prefix: i.address.Masked(), IP: i.address.Addr(), MAC: f.macOf(i), Port: i.port})
 	}
 	var routes []Route
 	for _, given := range spec.GetRoutes() {

@@ -113,6 +113,9 @@ func (t *txn) takePort(d *draft, field string, port Key) {
 	if f := rec.facts.(*portFacts); f.behind != (Key{}) {
 		t.refuse(d, field, ReasonInvalid, "port %q is behind %s, which is unmanaged", port.Name, f.behind)
 	}
+	if router, in := t.ported[port]; in {
+		t.refuse(d, field, ReasonConflict, "port %q is an interface of %s", port.Name, router)
+	}
 	if trunk, in := t.trunked[port]; in {
 		part := "a subport"
 		if t.records[trunk].facts.(*trunkFacts).parent == port {

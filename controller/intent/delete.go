@@ -142,6 +142,9 @@ func (s *state) eachReferrer(key Key, f func(Key)) {
 		if trunk, in := s.trunked[key]; in {
 			f(trunk)
 		}
+		if router, in := s.ported[key]; in {
+			f(router)
+		}
 	case KindSubnet:
 		if n := s.subnets[key]; n != nil {
 			for _, port := range n.ips {

@@ -30,6 +30,8 @@ type draft struct {
 	datapath uint64 // of a bare switch
 
 	interfaces []wantedInterface // of a router
+	router     *routerFacts      // as far as it is decided
+	elements   []int             // for each of its interfaces, the one of the spec's
 	trunk      trunkFacts
 	gateway    *wantedGateway // of a router; nil: none
 	float      wantedFloat

@@ -55,18 +55,18 @@ func (t *Tables) HopProblem(r *table.Reader, router Key, hop netip.Addr) string 
 		return fmt.Sprintf("next hop %s is on none of the router's subnets", hop)
 	}
 	at := Station{i.Network, hop}
-	for p := range t.PortsWith.List(r, at) {
-		if _, bound := t.Bindings.Get(r, p.Key); !bound {
-			return fmt.Sprintf("next hop %s is %s, which is plugged nowhere", hop, p.Key)
-		}
-		return ""
-	}
-	for other := range t.RoutersWith.List(r, at) {
+	for other := range t.RoutersWith.List(r, at) { // before ports: one may be a router's interface
 		if other.Key.Router == router {
 			return fmt.Sprintf("next hop %s is the router's own address", hop)
 		}
 		if row, ok := t.Routers.Get(r, other.Key.Router); !ok || !row.Up {
 			return fmt.Sprintf("next hop %s is %s, which is down", hop, other.Key.Router)
+		}
+		return ""
+	}
+	for p := range t.PortsWith.List(r, at) {
+		if _, bound := t.Bindings.Get(r, p.Key); !bound {
+			return fmt.Sprintf("next hop %s is %s, which is plugged nowhere", hop, p.Key)
 		}
 		return ""
 	}

@@ -19,6 +19,7 @@ const (
 type wantedInterface struct {
 	subnet Key
 	ip     netip.Addr // zero: the subnet's gateway
+	port   Key        // in place of both; the zero Key: none
 }
 
 func (t *txn) parseRouter(d *draft, spec *weftv1.RouterSpec) {
@@ -43,6 +44,12 @@ func (t *txn) parseInterfaces(d *draft, given []*weftv1.RouterInterface) {
 	seen := map[Key]int{}
 	for i, g := range given {
 		field := fmt.Sprintf("spec.interfaces[%d]", i)
+		if g.GetPort() != "" {
+			want := t.parseFace(d, field, g, seen)
+			seen[want.port] = i
+			d.interfaces = append(d.interfaces, want)
+			continue
+		}
 		want := wantedInterface{subnet: t.parseRef(d, field+".subnet", KindSubnet, g.GetSubnet())}
 		if first, twice := seen[want.subnet]; twice && g.GetSubnet() != "" {
 			t.refuse(d, field+".subnet", ReasonInvalid, "is that of interfaces[%d]", first)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -117,7 +118,8 @@ func anyResource(t *rapid.T) string {
 		spec = pick("", "shared:true ") + pick("", `addresses:"10.0.0.1" `) + pick("", `addresses:"10.0.0.0/31" `)
 	case KindRouter:
 		subnet := func() string {
-			return pick("", `interfaces:{subnet:"a"} `, `interfaces:{subnet:"b"} `, `interfaces:{subnet:"red/c" ip:"10.0.0.6"} `, `interfaces:{subnet:"blue/a" ip:"10.0.0.4"} `)
+			return pick("", `interfaces:{subnet:"a"} `, `interfaces:{subnet:"b"} `, `interfaces:{subnet:"red/c" ip:"10.0.0.6"} `, `interfaces:{subnet:"blue/a" ip:"10.0.0.4"} `,
+				`interfaces:{port:"a"} `, `interfaces:{port:"b"} `)
 		}
 		spec = subnet() + subnet() + pick("", `routes:{destination:"10.9.0.0/16" next_hops:{ip:"10.0.0.2"}} `, `routes:{destination:"::/0" type:"reject"} `)
 	case KindTrunk:
@@ -233,6 +235,10 @@ func mustBeSound(t *rapid.T, c *Catalog) {
 				refers(r, Reference(KindSubnet, key.Project, i.GetSubnet()))
 				network := Reference(KindNetwork, key.Project, i.GetNetwork())
 				ip, _, _ := strings.Cut(i.GetAddress(), "/")
+				if i.GetPort() != "" {
+					mustBeItsPort(t, r, i, refers(r, Reference(KindPort, key.Project, i.GetPort())))
+					continue
+				}
 				own(r, "%s on %s", ip, network)
 				if !networks[network] {
 					own(r, "%s on %s", s.GetRouter().GetMacAddress(), network)
@@ -272,6 +278,16 @@ func mustBeGrouped(t *rapid.T, port *weftv1.Resource, refers func(*weftv1.Resour
 func mayName(t *rapid.T, r, group *weftv1.Resource) {
 	if r.GetProject() != group.GetProject() && !group.GetSecurityGroupSpec().GetShared() && !group.GetAddressGroupSpec().GetShared() {
 		t.Fatalf("%v refers to %v, which is not shared", r, group)
+	}
+}
+
+// mustBeItsPort checks an interface of a router that is by port.
+func mustBeItsPort(t *rapid.T, router *weftv1.Resource, i *weftv1.RouterInterfaceStatus, port *weftv1.Resource) {
+	s := port.GetStatus().GetPort()
+	ip, _, _ := strings.Cut(i.GetAddress(), "/")
+	has := slices.ContainsFunc(s.GetFixedIps(), func(f *weftv1.FixedIP) bool { return f.GetIp() == ip && f.GetSubnet() == i.GetSubnet() })
+	if !has || s.GetMacAddress() != i.GetMacAddress() || port.GetPortSpec().GetHost() != "" {
+		t.Fatalf("%v has %v, and %v", router, i, port)
 	}
 }
 

@@ -71,8 +71,8 @@ func TestRouterIsFoundInRows(t *testing.T) {
 	}
 	db := Key{KindNetwork, "red", "db"}
 	want := []RouterInterface{
-		{InterfaceOf{router.Key, Key{KindSubnet, "red", "db-v4"}}, db, netip.MustParsePrefix("10.1.0.0/24"), netip.MustParseAddr("10.1.0.1")},
-		{InterfaceOf{router.Key, Key{KindSubnet, "red", "db-v6"}}, db, netip.MustParsePrefix("2001:db8:1::/64"), netip.MustParseAddr("2001:db8:1::1")},
+		{InterfaceOf{router.Key, Key{KindSubnet, "red", "db-v4"}}, db, netip.MustParsePrefix("10.1.0.0/24"), netip.MustParseAddr("10.1.0.1"), router.MAC, Key{}},
+		{InterfaceOf{router.Key, Key{KindSubnet, "red", "db-v6"}}, db, netip.MustParsePrefix("2001:db8:1::/64"), netip.MustParseAddr("2001:db8:1::1"), router.MAC, Key{}},
 	}
 	if !slices.Equal(interfaces, want) {
 		t.Errorf("interfaces %v", interfaces)

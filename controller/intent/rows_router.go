@@ -12,20 +12,14 @@ import (
 type Router struct {
 	Key Key
 	Tag uint32 // its number in the flow tables
-	MAC flow.MACAddr
-	Up  bool // administratively
+	MAC flow.MACAddr // of its interfaces that are no port's
+	Up  bool         // administratively
 	// Zone is where hosts track what ports send and get through it; its gateway's is another one.
 	Zone uint16
 }
 
 // Equal tells whether two rows are the same.
 func (r Router) Equal(o Router) bool { return r == o }
-
-// LinkLocal is the router's IPv6 link-local address, which is the same on all its networks (RFC 4291, appendix A).
-func (r Router) LinkLocal() netip.Addr {
-	m := r.MAC
-	return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 8: m[0] ^ 2, 9: m[1], 10: m[2], 11: 0xff, 12: 0xfe, 13: m[3], 14: m[4], 15: m[5]})
-}
 
 // InterfaceOf names an interface of a router by its subnet.
 type InterfaceOf struct{ Router, Subnet Key }
@@ -39,6 +33,14 @@ type RouterInterface struct {
 	Network Key
 	Prefix  netip.Prefix // the subnet's block
 	IP      netip.Addr   // the router's address in it
+	MAC     flow.MACAddr // by which stations on the network know it
+	Port    Key          // whose addresses these are; the zero Key: the router's own
+}
+
+// LinkLocal is the router's IPv6 link-local address on the network (RFC 4291, appendix A).
+func (i RouterInterface) LinkLocal() netip.Addr {
+	m := i.MAC
+	return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 8: m[0] ^ 2, 9: m[1], 10: m[2], 11: 0xff, 12: 0xfe, 13: m[3], 14: m[4], 15: m[5]})
 }
 
 // Equal tells whether two rows are the same.

@@ -23,6 +23,7 @@ type state struct {
 	tunnels  map[netip.Addr]Key
 	behind   map[Key]map[Key]struct{} // ports of an unmanaged host
 	trunked  map[Key]Key              // the trunk that a port is in, as parent or as subport
+	ported   map[Key]Key              // the router that has a port as an interface
 	refs     map[Key]map[Key]struct{} // of routers, floating IPs, port forwardings, ports, groups …, by what they refer to
 	zones    holders[alloc.ID]        // of connection tracking
 	zoned    alloc.IDs                // the same
@@ -90,7 +91,7 @@ func newState() *state {
 	s := &state{
 		records: map[Key]*record{}, members: map[string]map[Key]struct{}{}, networks: map[Key]*networkState{},
 		subnets: map[Key]*subnetState{}, tags: holders[alloc.ID]{}, types: map[space]*typeState{}, tunnels: map[netip.Addr]Key{},
-		behind: map[Key]map[Key]struct{}{}, trunked: map[Key]Key{}, refs: map[Key]map[Key]struct{}{}, zones: holders[alloc.ID]{},
+		behind: map[Key]map[Key]struct{}{}, trunked: map[Key]Key{}, ported: map[Key]Key{}, refs: map[Key]map[Key]struct{}{}, zones: holders[alloc.ID]{},
 		switches: map[uint64]Key{}, links: map[[2]End]Key{}, linked: map[Key]map[Key]struct{}{},
 		lists: holders[alloc.ID]{}, ungrouped: map[string]int{},
 	}

@@ -143,6 +143,7 @@ type Tables struct {
 	RoutedOn        *table.Set[Key, string]                         // hosts where next hops on a network must be known
 	RoutesOf        *table.Index[Key, RouteKey, Route]              // of a router
 	InterfacesOf    *table.Index[Key, InterfaceOf, RouterInterface] // of a router
+	InterfacesBy    *table.Index[Key, InterfaceOf, RouterInterface] // of routers, by port
 	SubportsOf      *table.Index[Key, Key, Subport]                 // of a trunk
 	SegmentsOf      *table.Index[Key, SegmentKey, Segment]          // of a network, in order
 	InterfacesByID  *table.Index[string, InterfaceKey, Interface]   // by iface-id
@@ -192,6 +193,11 @@ func NewTables() *Tables {
 	t.ReachOf = table.NewSet(t.Reaches, "hosts that reach", func(r Reach, add func(Key, string)) { add(r.Network, r.Host) })
 	t.RoutedOn = table.NewSet(t.Routed, "hosts that route to", func(r Routed, add func(Key, string)) { add(r.Network, r.Host) })
 	t.InterfacesOf = table.NewIndex(t.RouterInterfaces, "interfaces of", func(i RouterInterface, add func(Key)) { add(i.Key.Router) })
+	t.InterfacesBy = table.NewIndex(t.RouterInterfaces, "router interfaces by", func(i RouterInterface, add func(Key)) {
+		if i.Port != (Key{}) {
+			add(i.Port)
+		}
+	})
 	t.RoutesOf = table.NewIndex(t.Routes, "routes of", func(r Route, add func(Key)) { add(r.Key.Router) })
 	t.Trunks = table.New(db, "trunk", func(t Trunk) Key { return t.Key })
 	t.Subports = table.New(db, "subport", func(s Subport) Key { return s.Port })

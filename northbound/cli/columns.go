@@ -93,7 +93,7 @@ func portColumns(wide bool) []resourceColumn {
 		{"NETWORK", left, func(r *weftv1.Resource) string { return r.GetPortSpec().GetNetwork() }},
 		{"MAC", left, mac},
 		{"IPS", left, func(r *weftv1.Resource) string { return strings.Join(ips(r), ",") }},
-		{"HOST", left, func(r *weftv1.Resource) string { return st(r).GetHost() }},
+		{"HOST", left, portHost},
 	}
 	if wide {
 		out = append(out, resourceColumn{"GROUPS", left, func(r *weftv1.Resource) string { return strings.Join(st(r).GetSecurityGroups(), ",") }},
@@ -102,6 +102,15 @@ func portColumns(wide bool) []resourceColumn {
 			resourceColumn{"LINK", left, func(r *weftv1.Resource) string { return st(r).GetLinkState() }})
 	}
 	return out
+}
+
+// portHost is where a port is: plugged into a host, or everywhere with its router.
+func portHost(r *weftv1.Resource) string {
+	s := r.GetStatus().GetPort()
+	if s.GetRouter() != "" {
+		return "router " + s.GetRouter()
+	}
+	return s.GetHost()
 }
 
 func routerColumns() []resourceColumn {

@@ -1090,8 +1090,10 @@ type PortStatus struct {
 	PortSecurityEnabled bool `protobuf:"varint,8,opt,name=port_security_enabled,json=portSecurityEnabled,proto3" json:"port_security_enabled,omitempty"`
 	// The security groups that count for it.
 	SecurityGroups []string `protobuf:"bytes,9,rep,name=security_groups,json=securityGroups,proto3" json:"security_groups,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// The router that has it as an interface; empty: none.
+	Router        string `protobuf:"bytes,10,opt,name=router,proto3" json:"router,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PortStatus) Reset() {
@@ -1185,6 +1187,13 @@ func (x *PortStatus) GetSecurityGroups() []string {
 		return x.SecurityGroups
 	}
 	return nil
+}
+
+func (x *PortStatus) GetRouter() string {
+	if x != nil {
+		return x.Router
+	}
+	return ""
 }
 
 // SegmentRangeSpec is a pool of ids on the wire for one type of network and, where the type has them, one physical network.
@@ -1419,7 +1428,7 @@ const file_weft_v1_network_proto_rawDesc = "" +
 	"\x02ip\x18\x02 \x01(\tR\x02ip\"/\n" +
 	"\vAddressPair\x12\x0e\n" +
 	"\x02ip\x18\x01 \x01(\tR\x02ip\x12\x10\n" +
-	"\x03mac\x18\x02 \x01(\tR\x03mac\"\xb4\x02\n" +
+	"\x03mac\x18\x02 \x01(\tR\x03mac\"\xcc\x02\n" +
 	"\n" +
 	"PortStatus\x12\x1f\n" +
 	"\vmac_address\x18\x01 \x01(\tR\n" +
@@ -1432,7 +1441,9 @@ const file_weft_v1_network_proto_rawDesc = "" +
 	"\n" +
 	"link_state\x18\a \x01(\tR\tlinkState\x122\n" +
 	"\x15port_security_enabled\x18\b \x01(\bR\x13portSecurityEnabled\x12'\n" +
-	"\x0fsecurity_groups\x18\t \x03(\tR\x0esecurityGroups\"\x94\x01\n" +
+	"\x0fsecurity_groups\x18\t \x03(\tR\x0esecurityGroups\x12\x16\n" +
+	"\x06router\x18\n" +
+	" \x01(\tR\x06router\"\x94\x01\n" +
 	"\x10SegmentRangeSpec\x12!\n" +
 	"\fnetwork_type\x18\x01 \x01(\tR\vnetworkType\x12\x18\n" +
 	"\aminimum\x18\x02 \x01(\rR\aminimum\x12\x18\n" +

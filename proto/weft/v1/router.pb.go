@@ -25,7 +25,7 @@ const (
 // packets of that port itself.
 type RouterSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Its interfaces: the subnets that it joins.
+	// Its interfaces: the subnets that it joins. A router has one on a subnet.
 	Interfaces []*RouterInterface `protobuf:"bytes,1,rep,name=interfaces,proto3" json:"interfaces,omitempty"`
 	// Static routes. The longest prefix counts; a subnet of an interface counts before a route to the same prefix.
 	Routes []*Route `protobuf:"bytes,2,rep,name=routes,proto3" json:"routes,omitempty"`
@@ -208,13 +208,16 @@ func (x *ExternalGateway) GetDrainSeconds() uint32 {
 	return 0
 }
 
-// RouterInterface is a router's address on a subnet.
+// RouterInterface is a router's address on a subnet, or by a port its addresses on the port's subnets.
 type RouterInterface struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The subnet: a name of the same project, or "project/name" of one on a shared network.
 	Subnet string `protobuf:"bytes,1,opt,name=subnet,proto3" json:"subnet,omitempty"`
-	// The address; empty: the subnet's gateway address.
-	Ip            string `protobuf:"bytes,2,opt,name=ip,proto3" json:"ip,omitempty"`
+	// The address; empty: the subnet's gateway address. By a port: empty.
+	Ip string `protobuf:"bytes,2,opt,name=ip,proto3" json:"ip,omitempty"`
+	// In place of the subnet, a port of the same project: its fixed addresses and its MAC address are the router's there. The port is
+	// the router's then. It is plugged nowhere, and in no trunk, and its addresses stay as they are.
+	Port          string `protobuf:"bytes,3,opt,name=port,proto3" json:"port,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -259,6 +262,13 @@ func (x *RouterInterface) GetSubnet() string {
 func (x *RouterInterface) GetIp() string {
 	if x != nil {
 		return x.Ip
+	}
+	return ""
+}
+
+func (x *RouterInterface) GetPort() string {
+	if x != nil {
+		return x.Port
 	}
 	return ""
 }
@@ -522,7 +532,7 @@ func (x *NextHop) GetWeight() uint32 {
 // RouterStatus is what was allocated and computed for a router.
 type RouterStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The MAC address of all its interfaces.
+	// The MAC address of all its interfaces by subnet.
 	MacAddress string `protobuf:"bytes,1,opt,name=mac_address,json=macAddress,proto3" json:"mac_address,omitempty"`
 	// The router's number in the flow tables (register "router").
 	Tag uint32 `protobuf:"varint,2,opt,name=tag,proto3" json:"tag,omitempty"`
@@ -791,7 +801,11 @@ type RouterInterfaceStatus struct {
 	// The subnet's network.
 	Network string `protobuf:"bytes,2,opt,name=network,proto3" json:"network,omitempty"`
 	// The address, with the length of the subnet's prefix: 10.0.0.1/24.
-	Address       string `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
+	Address string `protobuf:"bytes,3,opt,name=address,proto3" json:"address,omitempty"`
+	// The port that the interface is by; empty: it is by subnet.
+	Port string `protobuf:"bytes,4,opt,name=port,proto3" json:"port,omitempty"`
+	// Its MAC address.
+	MacAddress    string `protobuf:"bytes,5,opt,name=mac_address,json=macAddress,proto3" json:"mac_address,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -847,6 +861,20 @@ func (x *RouterInterfaceStatus) GetAddress() string {
 	return ""
 }
 
+func (x *RouterInterfaceStatus) GetPort() string {
+	if x != nil {
+		return x.Port
+	}
+	return ""
+}
+
+func (x *RouterInterfaceStatus) GetMacAddress() string {
+	if x != nil {
+		return x.MacAddress
+	}
+	return ""
+}
+
 var File_weft_v1_router_proto protoreflect.FileDescriptor
 
 const file_weft_v1_router_proto_rawDesc = "" +
@@ -871,10 +899,11 @@ const file_weft_v1_router_proto_rawDesc = "" +
 	"\x04host\x18\x05 \x01(\tR\x04host\x12\x1b\n" +
 	"\ton_change\x18\x06 \x01(\tR\bonChange\x12#\n" +
 	"\rdrain_seconds\x18\a \x01(\rR\fdrainSecondsB\x0e\n" +
-	"\f_enable_snat\"9\n" +
+	"\f_enable_snat\"M\n" +
 	"\x0fRouterInterface\x12\x16\n" +
 	"\x06subnet\x18\x01 \x01(\tR\x06subnet\x12\x0e\n" +
-	"\x02ip\x18\x02 \x01(\tR\x02ip\"l\n" +
+	"\x02ip\x18\x02 \x01(\tR\x02ip\x12\x12\n" +
+	"\x04port\x18\x03 \x01(\tR\x04port\"l\n" +
 	"\x05Route\x12 \n" +
 	"\vdestination\x18\x01 \x01(\tR\vdestination\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12-\n" +
@@ -914,11 +943,14 @@ const file_weft_v1_router_proto_rawDesc = "" +
 	"\x06origin\x18\x02 \x01(\tR\x06origin\x12\x12\n" +
 	"\x04ways\x18\x03 \x03(\tR\x04ways\x12\x1a\n" +
 	"\brealised\x18\x04 \x01(\bR\brealised\x12\x16\n" +
-	"\x06reason\x18\x05 \x01(\tR\x06reason\"c\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\"\x98\x01\n" +
 	"\x15RouterInterfaceStatus\x12\x16\n" +
 	"\x06subnet\x18\x01 \x01(\tR\x06subnet\x12\x18\n" +
 	"\anetwork\x18\x02 \x01(\tR\anetwork\x12\x18\n" +
-	"\aaddress\x18\x03 \x01(\tR\aaddressB/Z-github.com/weft-sdn/weft/proto/weft/v1;weftv1b\x06proto3"
+	"\aaddress\x18\x03 \x01(\tR\aaddress\x12\x12\n" +
+	"\x04port\x18\x04 \x01(\tR\x04port\x12\x1f\n" +
+	"\vmac_address\x18\x05 \x01(\tR\n" +
+	"macAddressB/Z-github.com/weft-sdn/weft/proto/weft/v1;weftv1b\x06proto3"
 
 var (
 	file_weft_v1_router_proto_rawDescOnce sync.Once
