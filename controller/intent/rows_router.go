@@ -11,7 +11,7 @@ import (
 // Router is a router as apps see it.
 type Router struct {
 	Key Key
-	Tag uint32 // its number in the flow tables
+	Tag uint32       // its number in the flow tables
 	MAC flow.MACAddr // of its interfaces that are no port's
 	Up  bool         // administratively
 	// Zone is where hosts track what ports send and get through it; its gateway's is another one.
