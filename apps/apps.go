@@ -14,6 +14,7 @@ import (
 	"github.com/weft-sdn/weft/apps/portsecurity"
 	"github.com/weft-sdn/weft/apps/provider"
 	"github.com/weft-sdn/weft/apps/route"
+	"github.com/weft-sdn/weft/apps/security"
 	"github.com/weft-sdn/weft/apps/segment"
 	"github.com/weft-sdn/weft/apps/topology"
 	"github.com/weft-sdn/weft/apps/trunk"
@@ -47,5 +48,6 @@ func All(t *intent.Tables, cfg Config) []compile.App {
 		route.New(t),              // 14
 		nat.New(t),                // 15
 		neighbour.New(t),          // 17
+		security.New(t),           // 18
 	}
 }

@@ -35,7 +35,7 @@ func (e edit) String() string {
 var types = []string{"vxlan", "geneve", "gre", "nvgre", "mpls-gre"}
 
 func network(i int, up bool) intent.Network {
-	return intent.Network{Key: netKey(i), Tag: uint32(i + 1), MTU: 1450, Up: up, Snoop: true}
+	return intent.Network{Key: netKey(i), Tag: uint32(i + 1), MTU: 1450, Up: up, Snoop: true, Zone: uint16(i + 1)}
 }
 
 func segment(i int) intent.Segment {
@@ -84,6 +84,22 @@ func apply(t *intent.Tables, e edit) {
 		t.Segments.Delete(segment(e.Net).Key)
 	case "port":
 		t.Ports.Put(port(e.Port, e.Net, e.Flag, e.Alt != 3, e.Alt))
+	case "groups":
+		if p, ok := t.Ports.Peek(portKey(e.Port)); ok {
+			p.Groups = groupsOf(e.Alt)
+			t.Ports.Put(p)
+		}
+	case "list":
+		t.RuleLists.Put(ruleList(e))
+	case "no list":
+		t.RuleLists.Delete(ruleList(e).Key)
+	case "addresses":
+		t.AddressSets.Put(intent.AddressSet{Key: addressGroup, Tag: 90})
+		t.Addresses.Put(address(e))
+	case "no address":
+		t.Addresses.Delete(address(e))
+	case "no addresses":
+		t.AddressSets.Delete(addressGroup)
 	case "no port":
 		t.Ports.Delete(portKey(e.Port))
 	case "host":
@@ -124,11 +140,11 @@ func apply(t *intent.Tables, e edit) {
 	case "no subnet":
 		t.Subnets.Delete(subnet(e).Key)
 	case "router":
-		t.Routers.Put(intent.Router{Key: routerKey, Tag: 100, MAC: flow.MACAddr{0xfa, 0x16, 0x3e, 1, 0, byte(e.Alt)}, Up: e.Flag})
+		t.Routers.Put(intent.Router{Key: routerKey, Tag: 100, MAC: flow.MACAddr{0xfa, 0x16, 0x3e, 1, 0, byte(e.Alt)}, Zone: 50, Up: e.Flag})
 	case "no router":
 		t.Routers.Delete(routerKey)
 	case "next router": // has an address on a network of the other, and a network of its own
-		t.Routers.Put(intent.Router{Key: nextRouterKey, Tag: 101, MAC: flow.MACAddr{0xfa, 0x16, 0x3e, 1, 1, byte(e.Alt)}, Up: e.Flag})
+		t.Routers.Put(intent.Router{Key: nextRouterKey, Tag: 101, MAC: flow.MACAddr{0xfa, 0x16, 0x3e, 1, 1, byte(e.Alt)}, Zone: 51, Up: e.Flag})
 		for _, i := range nextInterfaces(e.Net, e.Alt) {
 			join(t, i)
 		}
@@ -473,7 +489,8 @@ func drawEdit(t *rapid.T) edit {
 		Op: rapid.SampledFrom([]string{"segments", "segments", "mapping", "mapping", "no mapping", "network", "port", "host", "plug", "plug", "port", "host", "network", "no network", "no port", "no host", "unplug",
 			"router", "router", "no router", "interface", "interface", "no interface", "route", "no route", "next router", "next router", "no next router", "policy", "policy", "no policy", "mtu", "subnet", "no subnet", "member", "member", "no member", "trunk", "no trunk", "subport", "subport", "no subport", "subplug", "subplug", "no subplug",
 			"switch", "no switch", "switch port", "no switch port", "sighting", "no sighting", "link", "no link", "edge", "edge", "no edge", "path", "path", "path", "no path",
-			"gateway", "gateway", "no gateway", "floating", "floating", "no floating", "forwarding", "no forwarding", "rule", "rule", "no rule", "away", "back", "neighbour", "no neighbour"}).Draw(t, "op"),
+			"gateway", "gateway", "no gateway", "floating", "floating", "no floating", "forwarding", "no forwarding", "rule", "rule", "no rule", "away", "back", "neighbour", "no neighbour",
+			"groups", "groups", "list", "list", "list", "no list", "addresses", "addresses", "no address", "no addresses"}).Draw(t, "op"),
 		Net:  rapid.IntRange(0, 3).Draw(t, "net"),
 		Port: rapid.IntRange(0, 4).Draw(t, "port"),
 		Host: rapid.IntRange(0, 2).Draw(t, "host"),
@@ -533,14 +550,14 @@ func TestOnlyWhatReadsTheChangeRuns(t *testing.T) {
 	}{
 		{"a new MAC address of one port", edit{Op: "port", Port: 0, Net: 0, Flag: true, Alt: 1}, []string{
 			"arp.answer(port/red/vm0)", "binding.bind(port/red/vm0)", "l2.attach(port/red/vm0)", "l2.forward(port/red/vm0)", "mpls.origin(port/red/vm0)",
-			"portsecurity.protect(port/red/vm0)", "route.neighbour(port/red/vm0)",
+			"portsecurity.protect(port/red/vm0)", "route.neighbour(port/red/vm0)", "security.guard(port/red/vm0)",
 			"tunnel.loose(port/red/vm0)", "tunnel.origin(port/red/vm0)",
 		}},
 		{"an interface that belongs to no port", edit{Op: "plug", Port: 9, Host: 0, Alt: 1}, []string{}},
 		{"the same row again", edit{Op: "port", Port: 0, Net: 0, Flag: true}, []string{}},
 		{"another number for a plugged interface", edit{Op: "plug", Port: 2, Host: 0, Alt: 2}, []string{
 			"arp.answer(port/red/vm2)", "binding.bind(port/red/vm2)", "binding.site(port/red/vm2)", "l2.attach(port/red/vm2)",
-			"l2.forward(port/red/vm2)", "l2.shard(network/red/net1)", "portsecurity.protect(port/red/vm2)",
+			"l2.forward(port/red/vm2)", "l2.shard(network/red/net1)", "portsecurity.protect(port/red/vm2)", "security.place(port/red/vm2)",
 			"tunnel.origin(port/red/vm2)",
 		}},
 	}

@@ -92,6 +92,14 @@ func TestGoldenDumps(t *testing.T) {
 	back.Hops = append([]intent.PathHop{{Out: back.Hops[0].Out, In: back.Hops[0].In, Label: 100}}, back.Hops[1:]...)
 	back.Hops[len(back.Hops)-1].Label = intent.ImplicitNull
 	tables.Paths.Put(back)
+	// vm0 is in two security groups, one of whose rules name themselves and an address group; before them, the project has a policy.
+	for _, e := range []edit{{Net: 0, Flag: true}, {Net: 1, Alt: 2}, {Net: 3, Alt: 1}} {
+		e.Op = "list"
+		apply(tables, e)
+	}
+	apply(tables, edit{Op: "addresses", Host: 1})
+	apply(tables, edit{Op: "addresses", Flag: true})
+	apply(tables, edit{Op: "groups", Port: 0, Alt: 3})
 	if result := probe.StepResult(); len(result.Problems) > 0 {
 		t.Fatal(result.Problems[0].Owner, result.Problems[0].Err)
 	}

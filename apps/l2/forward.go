@@ -19,9 +19,10 @@ func (a app) forward(r *table.Reader, p intent.Port, out *compile.Out) {
 	}
 	b, bound := a.Bindings.Get(r, p.Key)
 	if bound {
+		g, _ := a.Guards.Get(r, p.Key)
+		hand, next := pipeline.HandTo(b.OFPort, g)
 		out.Flow(b.Host, pipeline.L2, prioPort,
-			flow.Match{pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthDst, p.MAC)},
-			flow.Actions{pipeline.OutPort.Set(uint64(b.OFPort)), flow.Goto(pipeline.Deliver)})
+			flow.Match{pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthDst, p.MAC)}, append(hand, flow.Goto(next)))
 	}
 	a.lead(r, n, p, b, bound, out)
 }

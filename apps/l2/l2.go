@@ -85,7 +85,11 @@ func (a app) attach(r *table.Reader, b intent.Binding, out *compile.Out) {
 	if !n.Transparent {
 		match = append(match, flow.U32(flow.VLANVID, 0))
 	}
-	do := flow.Actions{pipeline.Net.Set(uint64(n.Tag)), flow.Goto(next)}
+	do := flow.Actions{pipeline.Net.Set(uint64(n.Tag))}
+	if g, ok := a.Guards.Get(r, b.Port); ok {
+		do = append(append(do, pipeline.Guarded(g)...), pipeline.Zone.Set(uint64(n.Zone)))
+	}
+	do = append(do, flow.Goto(next))
 	if b.MTU > n.MTU {
 		// Looking at the size of each packet is not free: the datapath then sends them one by one. An interface that takes nothing
 		// larger than the network carries needs none of it.
@@ -141,7 +145,9 @@ func (a app) shard(r *table.Reader, s intent.Shard, out *compile.Out) {
 	}
 	var copies flow.Actions
 	for b := range a.BoundIn.List(r, s) {
-		copies = append(copies, pipeline.OutPort.Set(uint64(b.OFPort)), flow.Resubmit(pipeline.Deliver))
+		g, _ := a.Guards.Get(r, b.Port)
+		hand, next := pipeline.HandTo(b.OFPort, g)
+		copies = append(append(copies, hand...), flow.Resubmit(next))
 	}
 	out.Flow(s.Site.Host, pipeline.FloodLocal, 100,
 		flow.Match{pipeline.Net.Is(uint64(n.Tag)), pipeline.Shard.Is(uint64(s.Number))}, copies)

@@ -27,15 +27,14 @@ func families() []flow.Field {
 	return []flow.Field{flow.Prefix(flow.IPv4Dst, groups4), flow.Prefix(flow.IPv6Dst, groups6)}
 }
 
-// ports are OpenFlow ports that get a copy.
-type ports map[uint32]bool
-
-func (p ports) add(port uint32) { p[port] = true }
+// ports are OpenFlow ports that get a copy, with their policies.
+type ports map[uint32]intent.Guard
 
 func (p ports) copies() flow.Actions {
 	var do flow.Actions
 	for _, port := range slices.Sorted(maps.Keys(p)) {
-		do = append(do, pipeline.OutPort.Set(uint64(port)), flow.Resubmit(pipeline.Deliver))
+		hand, next := pipeline.HandTo(port, p[port])
+		do = append(append(do, hand...), flow.Resubmit(next))
 	}
 	return do
 }

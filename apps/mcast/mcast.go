@@ -11,6 +11,7 @@
 package mcast
 
 import (
+	"maps"
 	"net/netip"
 
 	"github.com/weft-sdn/weft/apps/pipeline"
@@ -114,9 +115,13 @@ func (a app) local(r *table.Reader, h intent.Heard, out *compile.Out) {
 	want := func(priority uint16, ports ports, more ...flow.Field) {
 		out.Flow(h.Shard.Site.Host, pipeline.FloodLocal, priority, append(base[:3:3], more...), ports.copies())
 	}
+	add := func(to ports, l intent.Listener) {
+		g, _ := a.Guards.Get(r, l.Port)
+		to[l.OFPort] = g
+	}
 	all := ports{}
 	for l := range a.ListenersIn.List(r, intent.Heard{Shard: h.Shard}) {
-		all.add(l.OFPort)
+		add(all, l)
 	}
 	if !h.Group.IsValid() {
 		want(prioLocalRouter, all)
@@ -129,21 +134,19 @@ func (a app) local(r *table.Reader, h intent.Heard, out *compile.Out) {
 	from := map[netip.Addr]ports{}
 	for l := range a.ListenersIn.List(r, h) {
 		if !l.Source.IsValid() {
-			all.add(l.OFPort)
+			add(all, l)
 			continue
 		}
 		if from[l.Source] == nil {
 			from[l.Source] = ports{}
 			sources = append(sources, l.Source)
 		}
-		from[l.Source].add(l.OFPort)
+		add(from[l.Source], l)
 	}
 	to := destination(h.Group)
 	want(prioLocalGroup, all, to)
 	for _, source := range sources {
-		for port := range all {
-			from[source].add(port)
-		}
+		maps.Copy(from[source], all)
 		want(prioLocalSource, from[source], to, sender(source))
 	}
 }

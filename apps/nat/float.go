@@ -57,8 +57,8 @@ func (a app) forward(r *table.Reader, f intent.PortForwarding, out *compile.Out)
 	}, f.Ending, out)
 	match := flow.Match{o.at(), destination(f.External), flow.U32(flow.IPProto, uint32(f.Protocol))}
 	if f.To == f.Ports {
-		for _, ports := range blocks(f.Ports) {
-			out.Flow(p.Host, pipeline.Untranslate, prioPorts, with(match, ports.of(portField(f.Protocol))),
+		for _, ports := range pipeline.PortBlocks(f.Ports) {
+			out.Flow(p.Host, pipeline.Untranslate, prioPorts, with(match, ports.Of(portField(f.Protocol))),
 				o.track(flow.NATSpec{Flags: flow.NATDst, MinAddr: f.Internal}, pipeline.RouterLocal))
 		}
 	} else {
@@ -81,31 +81,4 @@ func portField(protocol uint8) flow.FieldID {
 		return flow.TCPDst
 	}
 	return flow.UDPDst
-}
-
-// portBlock is ports that share their upper bits.
-type portBlock struct {
-	first uint16
-	bits  uint8 // lower bits that differ
-}
-
-func (b portBlock) of(field flow.FieldID) flow.Field {
-	if b.bits == 0 {
-		return flow.U32(field, uint32(b.first))
-	}
-	return flow.Masked(field, uint64(b.first), uint64(0xffff)<<b.bits&0xffff)
-}
-
-// blocks covers a range with as few blocks as it takes.
-func blocks(p intent.PortRange) []portBlock {
-	var all []portBlock
-	for first, last := uint32(p.First), uint32(p.Last); first <= last; {
-		bits := uint8(0)
-		for bits < 16 && first&(1<<bits) == 0 && first+(2<<bits)-1 <= last {
-			bits++
-		}
-		all = append(all, portBlock{uint16(first), bits})
-		first += 1 << bits
-	}
-	return all
 }

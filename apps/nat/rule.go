@@ -122,8 +122,8 @@ func ruleParts(n intent.NATRule) []rulePart {
 	case n.Ports == intent.PortRange{}:
 		return []rulePart{{}}
 	case n.To == n.Ports:
-		for _, b := range blocks(n.Ports) {
-			parts = append(parts, rulePart{flow.Match{b.of(portField(n.Protocol))}, 0})
+		for _, b := range pipeline.PortBlocks(n.Ports) {
+			parts = append(parts, rulePart{flow.Match{b.Of(portField(n.Protocol))}, 0})
 		}
 	default:
 		for i := range n.Ports.Last - n.Ports.First + 1 {

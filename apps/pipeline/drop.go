@@ -28,6 +28,10 @@ const (
 	RogueDHCP DropReason = 10
 	// RogueRouter is of router advertisements and redirects of a port.
 	RogueRouter DropReason = 11
+	// PolicyDenied is of packets that security groups or administrators' policies do not let through.
+	PolicyDenied DropReason = 16
+	// InvalidState is of packets that belong to no connection and cannot open one.
+	InvalidState DropReason = 17
 )
 
 // DropReasons lists the reasons with their names in metrics and status.
@@ -45,6 +49,8 @@ var DropReasons = []struct {
 	{SpoofedAddress, "spoofed-address"},
 	{RogueDHCP, "rogue-dhcp-server"},
 	{RogueRouter, "rogue-router"},
+	{PolicyDenied, "policy"},
+	{InvalidState, "invalid-connection-state"},
 }
 
 // Drop drops a frame and counts it. It costs a step of the lookup, and nothing for the frames that follow: what the

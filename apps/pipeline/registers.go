@@ -52,10 +52,67 @@ var (
 	Time = flow.Sub{ID: flow.Reg13, Off: 8, Len: 8}
 	// Slot is the hash of a flow over the next hops of a route.
 	Slot = flow.Sub{ID: flow.Reg7, Off: 0, Len: 32}
+
+	// Policy is what a port's security groups and its administrators' policies come to: the sender's until table resolve, then the
+	// receiver's. 0: everything passes.
+	Policy = flow.Sub{ID: flow.XReg7, Off: 0, Len: 64}
+	// Zone is where the connections of the frame's port are tracked: its network's zone, or its router's.
+	Zone = flow.Sub{ID: flow.Reg13, Off: 16, Len: 16}
+	// Judged is all that is found out while a packet is held against one policy.
+	Judged = flow.Sub{ID: flow.Reg4, Off: 0, Len: 8}
+	// Outgoing is 1 while rules about what ports send are asked, else those about what they get.
+	Outgoing = flow.Sub{ID: flow.Reg4, Off: 0, Len: 1}
+	// Decided is 1 when a rule has said what becomes of the packet.
+	Decided = flow.Sub{ID: flow.Reg4, Off: 1, Len: 1}
+	// Passed is 1 when a rule has left it to the next tier.
+	Passed = flow.Sub{ID: flow.Reg4, Off: 2, Len: 1}
+	// Refused is 1 when the rule refused the packet.
+	Refused = flow.Sub{ID: flow.Reg4, Off: 3, Len: 1}
+	// Told is 1 when the sender is to be told of that.
+	Told = flow.Sub{ID: flow.Reg4, Off: 4, Len: 1}
+	// AsAnswer is 1 while the packet is looked at as the answer to one that rules let through, connections not being tracked.
+	AsAnswer = flow.Sub{ID: flow.Reg4, Off: 5, Len: 1}
+	// Reported is 1 when the controller is to be told of what is dropped.
+	Reported = flow.Sub{ID: flow.Reg4, Off: 6, Len: 1}
+	// AtReceiver is 1 at the receiver's side.
+	AtReceiver = flow.Sub{ID: flow.Reg4, Off: 7, Len: 1}
+	// Untracked is 1 for packets that rules judge one by one: of protocols that Open vSwitch does not track, and of ports
+	// with stateless groups.
+	Untracked = flow.Sub{ID: flow.Reg4, Off: 8, Len: 1}
+	// Stateless is 1 when the port's groups are.
+	Stateless = flow.Sub{ID: flow.Reg4, Off: 9, Len: 1}
+	// Tracked is 1 when what is known of the connection is what the sender's side has found.
+	Tracked = flow.Sub{ID: flow.Reg4, Off: 10, Len: 1}
+	// Fresh is 1 for a packet that opens a connection, until that is remembered.
+	Fresh = flow.Sub{ID: flow.Reg4, Off: 11, Len: 1}
+	// Lasting are the directions (1: ingress, 2: egress) in which the connection goes on when the rule goes that has let it in.
+	Lasting = flow.Sub{ID: flow.Reg4, Off: 12, Len: 2}
+	// Step is the part of a list of rules that is asked.
+	Step = flow.Sub{ID: flow.Reg4, Off: 16, Len: 16}
+	// List is the list of rules that is asked (SecurityGroupStatus.tag). It has the register of NextHop4, as policies are asked
+	// before a packet is routed and after that.
+	List = flow.Sub{ID: flow.Reg6, Off: 0, Len: 32}
+	// Among is the set of addresses among which the other end is sought.
+	Among = flow.Sub{ID: flow.Reg7, Off: 0, Len: 32}
+	// Peer4 is the IPv4 address of the other end, Peer6 its IPv6 address: registers 8 to 11.
+	Peer4 = flow.Sub{ID: flow.Reg8, Off: 0, Len: 32}
+	Peer6 = flow.Sub{ID: flow.XXReg2, Off: 0, Len: 128}
+)
+
+// Bits of ct_mark, which a connection keeps.
+var (
+	// MarkCut is 1 for a connection that rules have ended.
+	MarkCut = flow.Sub{ID: flow.CTMark, Off: 0, Len: 1}
+	// MarkLasting is what Lasting was when it began.
+	MarkLasting = flow.Sub{ID: flow.CTMark, Off: 1, Len: 2}
 )
 
 // Shared are pairs of registers that have the same bits: what the first one says has been acted on before the second one is set.
-var Shared = [][2]string{{"nexthop4", "inner"}, {"slot", "edge"}}
+var Shared = [][2]string{
+	{"nexthop4", "inner"}, {"slot", "edge"}, {"nexthop4", "list"}, {"inner", "list"}, {"slot", "among"}, {"edge", "among"},
+	{"nexthop6", "peer4"}, {"nexthop6", "peer6"}, {"peer4", "peer6"}, {"judged", "outgoing"}, {"judged", "decided"}, {"judged", "passed"},
+	{"judged", "refused"}, {"judged", "told"}, {"judged", "as_answer"}, {"judged", "reported"}, {"judged", "at_receiver"},
+}
 
 // ViaSegment is Via for frames of a segment.
 func ViaSegment(index int) uint64 { return uint64(1 + index) }
@@ -91,4 +148,25 @@ var Registers = []Register{
 	{"onward", Onward, "1: another router has sent the packet on"},
 	{"giant", Giant, "1: the frame is larger than its network carries"},
 	{"shard", Shard, "which of the network's local ports a copy is for"},
+	{"policy", Policy, "what the port's security groups and policies come to: the sender's, then the receiver's; 0: everything passes"},
+	{"zone", Zone, "where the port's connections are tracked: the network's zone, or the router's"},
+	{"judged", Judged, "all that is found out while a packet is held against a policy"},
+	{"outgoing", Outgoing, "1: rules about what ports send are asked"},
+	{"decided", Decided, "1: a rule has said what becomes of the packet"},
+	{"passed", Passed, "1: a rule has left it to the next tier"},
+	{"refused", Refused, "1: the rule refused the packet"},
+	{"told", Told, "1: its sender is to be told"},
+	{"as_answer", AsAnswer, "1: the packet is looked at as an answer, connections not being tracked"},
+	{"reported", Reported, "1: the controller is told of what is dropped"},
+	{"at_receiver", AtReceiver, "1: at the receiver's side"},
+	{"untracked", Untracked, "1: rules judge packets one by one"},
+	{"stateless", Stateless, "1: the port's groups are stateless"},
+	{"tracked", Tracked, "1: the sender's side has looked the connection up"},
+	{"fresh", Fresh, "1: the packet opens a connection, which is not remembered yet"},
+	{"lasting", Lasting, "directions (1: ingress, 2: egress) in which the connection outlives its rule"},
+	{"step", Step, "part of a list of rules that is asked"},
+	{"list", List, "list of rules that is asked"},
+	{"among", Among, "set of addresses among which the other end is sought"},
+	{"peer4", Peer4, "IPv4 address of the other end"},
+	{"peer6", Peer6, "IPv6 address of the other end"},
 }

@@ -43,9 +43,10 @@ func (s Station) back() flow.Actions {
 }
 
 // ToSender takes a frame, by now addressed to who sent it, back into its network. Open vSwitch sends no frame out by the port
-// that it came in by, unless that is forgotten; and a frame of this host's own may leave by any way.
+// that it came in by, unless that is forgotten; and a frame of this host's own may leave by any way. It is the controller's: no policy
+// judges it.
 func ToSender() flow.Actions {
-	return flow.Actions{flow.SetField(flow.U32(flow.InPort, 0)), Via.Set(0), flow.Goto(L2)}
+	return flow.Actions{flow.SetField(flow.U32(flow.InPort, flow.PortController)), Via.Set(0), flow.Goto(L2)}
 }
 
 // SwapMACs addresses a frame to who sent it, from who it was for. It writes over NextHop6, which a frame that goes back has no use

@@ -21,6 +21,10 @@ const (
 	PortSecurityND  = 12
 	PortSecurityMAC = 13
 	Arrived         = 14
+	Sent            = 15
+	SentTrack       = 16
+	SentState       = 17
+	SentVerdict     = 18
 	Resolve         = 20
 	ResolveND       = 22
 	RouterIn        = 24
@@ -42,6 +46,14 @@ const (
 	Flood           = 44
 	FloodLocal      = 46
 	Paths           = 48
+	Received        = 50
+	ReceivedTrack   = 51
+	ReceivedState   = 52
+	ReceivedVerdict = 53
+	Policies        = 54
+	RuleLists       = 55
+	Remotes         = 56
+	Rules           = 57
 	Deliver         = 60
 	Dropped         = 62
 )
@@ -78,7 +90,7 @@ var Tables = []Table{
 		ID: Classify, Name: "classify",
 		Doc:   "Tells from the port, and from a tunnel's id and sender, to which network a frame belongs. Frames of a trunk are taken through the patch port of the subport that has their tag. What comes in by a port that no binding explains is dropped.",
 		Match: fields(flow.InPort, flow.VLANVID, flow.EthDst, flow.MPLSLabel, flow.MPLSBOS, tunFields),
-		Set:   fields(flow.Reg0, flow.Reg2, flow.Reg7, flow.Reg12, flow.VLANVID),
+		Set:   fields(flow.Reg0, flow.Reg2, flow.Reg4, flow.Reg7, flow.Reg12, flow.Reg13, flow.XReg7, flow.VLANVID),
 		Next:  []uint8{ClassifyInner, TunnelOrigin, WireOrigin, ClassifyLabel, SwitchLabels, PortSecurity, Resolve, L2, Dropped},
 		Apps:  []string{"l2", "mpls", "topology", "trunk", "tunnel"},
 	},
@@ -143,8 +155,8 @@ var Tables = []Table{
 		Doc:   "Holds IPv4, IPv6 and ARP sender addresses against the port's own and its allowed address pairs.",
 		Match: fields(flow.InPort, flow.EthSrc, flow.EthDst, flow.EthType, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.UDPSrc, flow.UDPDst, flow.IPFrag, arpFields, ndFields),
 		Set:   fields(flow.Reg2),
-		Next:  []uint8{PortSecurityND, Resolve, Dropped},
-		Miss:  Miss{Goto: Resolve},
+		Next:  []uint8{PortSecurityND, Sent, Dropped},
+		Miss:  Miss{Goto: Sent},
 		Apps:  []string{"base", "portsecurity"},
 	},
 	{
@@ -161,8 +173,8 @@ var Tables = []Table{
 		Doc:   "Holds the link-layer addresses that neighbour discovery tells against the port's own.",
 		Match: fields(flow.InPort, ndFields),
 		Set:   fields(flow.Reg2),
-		Next:  []uint8{Resolve, Dropped},
-		Miss:  Miss{Goto: Resolve},
+		Next:  []uint8{Sent, Dropped},
+		Miss:  Miss{Goto: Sent},
 		Apps:  []string{"base", "portsecurity"},
 	},
 	{
@@ -173,6 +185,40 @@ var Tables = []Table{
 		Next:  []uint8{Resolve, RouterIn, L2},
 		Miss:  Miss{Goto: L2},
 		Apps:  []string{"base", "nat", "neighbour"},
+	},
+	{
+		ID: Sent, Name: "sent",
+		Doc:   "Tells by what the policies of the sending port are asked, and in which zone its connections are tracked. Ports without policies are let through, as is what every endpoint needs: ARP, neighbour discovery, multicast listening and DHCP.",
+		Match: fields(flow.Reg0, flow.XReg7, flow.EthType, flow.EthDst, flow.UDPSrc, flow.UDPDst, flow.ICMPv6Type),
+		Set:   fields(flow.Reg13),
+		Next:  []uint8{SentTrack, Resolve},
+		Miss:  Miss{Goto: Resolve},
+		Apps:  []string{"base", "security"},
+	},
+	{
+		ID: SentTrack, Name: "sent_track",
+		Doc:   "Has the connection looked up, unless the port's groups are stateless or Open vSwitch does not track the protocol.",
+		Match: fields(flow.Reg4, flow.EthType, flow.IPProto),
+		Set:   fields(flow.Reg4),
+		Next:  []uint8{SentState, Resolve},
+		Miss:  Miss{Goto: Resolve},
+		Apps:  []string{"base", "security"},
+	},
+	{
+		ID: SentState, Name: "sent_state",
+		Doc:   "Tells by the connection's state whether rules about what the port sends are asked, or those about what it gets, when this is an answer.",
+		Match: fields(flow.Reg4, flow.CTState, flow.EthDst),
+		Set:   fields(flow.Reg2, flow.Reg4),
+		Next:  []uint8{SentVerdict, Policies, Dropped},
+		Apps:  []string{"security"},
+	},
+	{
+		ID: SentVerdict, Name: "sent_verdict",
+		Doc:   "Does with a packet what the sender's policies have decided.",
+		Match: fields(flow.Reg4, flow.EthType, flow.CTState, flow.CTMark),
+		Set:   fields(flow.Reg2, flow.CTMark),
+		Next:  []uint8{Resolve, Dropped},
+		Apps:  []string{"security"},
 	},
 	{
 		ID: Resolve, Name: "resolve",
@@ -203,10 +249,11 @@ var Tables = []Table{
 	{
 		ID: Untranslate, Name: "untranslate",
 		Doc:   "Gives packets from outside the address inside that theirs stands for. What is for no address of the router's is dropped, where the router translates.",
-		Match: fields(flow.Reg5, flow.EthType, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.TCPDst, flow.UDPDst, flow.SCTPDst),
-		Set:   fields(flow.IPv4Dst, flow.IPv6Dst, flow.SCTPDst),
+		Match: fields(flow.Reg4, flow.Reg5, flow.EthType, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.TCPDst, flow.UDPDst, flow.SCTPDst),
+		Set:   fields(flow.CTMark, flow.Reg4, flow.IPv4Dst, flow.IPv6Dst, flow.SCTPDst),
 		Next:  []uint8{RouterLocal},
-		Apps:  []string{"nat"},
+		Again: Untranslate,
+		Apps:  []string{"nat", "security"},
 	},
 	{
 		ID: RouterLocal, Name: "router_local",
@@ -270,11 +317,12 @@ var Tables = []Table{
 	{
 		ID: Translate, Name: "translate",
 		Doc:   "Gives packets that go outside an address there.",
-		Match: fields(flow.Reg0, flow.Reg5, flow.Reg13, flow.EthType, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.SCTPSrc),
-		Set:   fields(flow.IPv4Src, flow.IPv6Src, flow.SCTPSrc),
+		Match: fields(flow.Reg4, flow.Reg0, flow.Reg5, flow.Reg13, flow.EthType, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.SCTPSrc),
+		Set:   fields(flow.CTMark, flow.Reg4, flow.IPv4Src, flow.IPv6Src, flow.SCTPSrc),
 		Next:  []uint8{Translated, Turn, L2},
 		Miss:  Miss{Goto: L2},
-		Apps:  []string{"base", "nat"},
+		Again: Translate,
+		Apps:  []string{"base", "nat", "security"},
 	},
 	{
 		ID: Translated, Name: "translated",
@@ -297,10 +345,11 @@ var Tables = []Table{
 	{
 		ID: L2, Name: "l2",
 		Doc:   "Decides where a frame goes: known unicast to the one port that has the address, broadcast and multicast to flood. Unknown unicast is dropped, unless the network has physical segments or ports without port security.",
-		Match: fields(flow.Reg0, flow.Reg2, flow.Reg12, flow.EthDst),
-		Set:   fields(flow.Reg1, flow.Reg2, flow.Reg6, flow.Reg7, flow.Reg12, leaveFields, flow.VLANVID),
-		Next:  []uint8{Members, Learned, Unknown, Flood, Paths, Deliver, Dropped},
-		Apps:  []string{"l2", "mcast"},
+		Match: fields(flow.Reg0, flow.Reg2, flow.Reg4, flow.Reg12, flow.EthDst),
+		Set:   fields(flow.CTMark, flow.Reg1, flow.Reg2, flow.Reg4, flow.XReg7, flow.Reg6, flow.Reg7, flow.Reg12, leaveFields, flow.VLANVID),
+		Next:  []uint8{Members, Learned, Unknown, Flood, Paths, Received, Deliver, Dropped},
+		Again: L2,
+		Apps:  []string{"l2", "mcast", "security"},
 	},
 	{
 		ID: Members, Name: "members",
@@ -338,8 +387,8 @@ var Tables = []Table{
 		ID: FloodLocal, Name: "flood_local",
 		Doc:   "Copies a frame to each local port of one shard, or to those that asked for its group. Open vSwitch itself leaves out the port that it came in by.",
 		Match: fields(flow.Reg0, flow.Reg2, flow.Reg3, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst),
-		Set:   fields(flow.Reg1),
-		Next:  []uint8{Deliver},
+		Set:   fields(flow.Reg1, flow.Reg4, flow.XReg7),
+		Next:  []uint8{Received, Deliver},
 		Apps:  []string{"l2", "mcast"},
 	},
 	{
@@ -351,10 +400,75 @@ var Tables = []Table{
 		Apps:  []string{"mpls"},
 	},
 	{
+		ID: Received, Name: "received",
+		Doc:   "Tells in which zone the connections of the receiving port are tracked, and lets through what every endpoint needs and what the controller sends.",
+		Match: fields(flow.InPort, flow.Reg0, flow.Reg4, flow.EthType, flow.EthSrc, flow.UDPSrc, flow.UDPDst, flow.ICMPv6Type),
+		Set:   fields(flow.Reg13),
+		Next:  []uint8{ReceivedTrack, Deliver},
+		Apps:  []string{"security"},
+	},
+	{
+		ID: ReceivedTrack, Name: "received_track",
+		Doc:   "Has the connection looked up, unless the sender's side has done so, the port's groups are stateless or Open vSwitch does not track the protocol.",
+		Match: fields(flow.Reg4, flow.EthType, flow.IPProto),
+		Set:   fields(flow.Reg4),
+		Next:  []uint8{ReceivedState, Deliver},
+		Miss:  Miss{Goto: Deliver},
+		Apps:  []string{"base", "security"},
+	},
+	{
+		ID: ReceivedState, Name: "received_state",
+		Doc:   "Tells by the connection's state whether rules about what the port gets are asked, or those about what it sends, when this is an answer.",
+		Match: fields(flow.Reg4, flow.CTState, flow.EthDst),
+		Set:   fields(flow.Reg2, flow.Reg4),
+		Next:  []uint8{ReceivedVerdict, Policies, Dropped},
+		Apps:  []string{"security"},
+	},
+	{
+		ID: ReceivedVerdict, Name: "received_verdict",
+		Doc:   "Does with a packet what the receiver's policies have decided.",
+		Match: fields(flow.Reg4, flow.EthType, flow.CTState, flow.CTMark),
+		Set:   fields(flow.Reg2, flow.CTMark),
+		Next:  []uint8{Deliver, Dropped},
+		Apps:  []string{"security"},
+	},
+	{
+		ID: Policies, Name: "policies",
+		Doc:   "Asks the lists of rules that a policy is made of, tier by tier.",
+		Match: fields(flow.Reg4, flow.XReg7),
+		Set:   fields(flow.Reg4, flow.Reg6),
+		Next:  []uint8{RuleLists, Rules},
+		Apps:  []string{"security"},
+	},
+	{
+		ID: RuleLists, Name: "rule_lists",
+		Doc:   "Asks the rules of a list, step by step: one step for each set of addresses that rules name.",
+		Match: fields(flow.Reg4, flow.Reg6, flow.EthType, flow.CTState),
+		Set:   fields(flow.Reg4, flow.Reg7, flow.Reg8, flow.XXReg2),
+		Next:  []uint8{Remotes, Rules},
+		Again: RuleLists,
+		Apps:  []string{"security"},
+	},
+	{
+		ID: Remotes, Name: "remotes",
+		Doc:   "Holds the addresses of security groups and address groups. A packet whose other end is in the set that is asked for goes on to the rules.",
+		Match: fields(flow.Reg7, flow.Reg8, flow.XXReg2, flow.EthType),
+		Next:  []uint8{Rules},
+		Apps:  []string{"security"},
+	},
+	{
+		ID: Rules, Name: "rules",
+		Doc:   "Holds the rules, each once for the host. The first of a list that matches decides.",
+		Match: fields(flow.Reg4, flow.Reg6, flow.EthType, flow.IPProto, flow.CTState, flow.CTNwSrc, flow.CTNwDst, flow.CTIPv6Src, flow.CTIPv6Dst, flow.CTNwProto, flow.CTTpSrc, flow.CTTpDst, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.TCPSrc, flow.TCPDst, flow.UDPSrc, flow.UDPDst, flow.SCTPSrc, flow.SCTPDst, flow.ICMPv4Type, flow.ICMPv4Code, flow.ICMPv6Type, flow.ICMPv6Code),
+		Set:   fields(flow.Reg4),
+		Apps:  []string{"security"},
+	},
+	{
 		ID: Deliver, Name: "deliver",
 		Doc:   "Hands the frame to the port in outport.",
-		Match: fields(flow.Reg0, flow.Reg1),
-		Apps:  []string{"base"},
+		Match: fields(flow.Reg0, flow.Reg1, flow.Reg4),
+		Set:   fields(flow.CTMark),
+		Apps:  []string{"base", "security"},
 	},
 	{
 		ID: Dropped, Name: "dropped",

@@ -71,7 +71,7 @@ func (a app) base(_ *table.Reader, h intent.Host, out *compile.Out) {
 	drop(pipeline.SpoofedAddress, pipeline.PortSecurityMAC, prioForge, flow.U32(flow.ICMPv6Type, icmpAdvert))
 
 	allow := func(t uint8, m ...flow.Field) {
-		out.Flow(h.Name, t, prioAllow, m, flow.Actions{flow.Goto(pipeline.Resolve)})
+		out.Flow(h.Name, t, prioAllow, m, flow.Actions{flow.Goto(pipeline.Sent)})
 	}
 	allow(pipeline.PortSecurityIP, flow.IP(flow.IPv4Src, anyIPv4), flow.IP(flow.IPv4Dst, broadcastIPv4), flow.U32(flow.UDPSrc, 68), flow.U32(flow.UDPDst, 67))
 	for _, kind := range []uint32{icmpRouterSolicit, icmpListenerReport, icmpListenerReport2} {
@@ -118,17 +118,17 @@ func (g guard) allow(t, next uint8, m ...flow.Field) {
 func (g guard) own(mac flow.MACAddr) {
 	src := flow.MAC(flow.EthSrc, mac)
 	g.allow(pipeline.PortSecurity, pipeline.PortSecurityIP, src)
-	g.allow(pipeline.PortSecurityIP, pipeline.Resolve, src, flow.U32(flow.ARPOp, 1), flow.IP(flow.ARPSPA, anyIPv4), flow.MAC(flow.ARPSHA, mac))
-	g.allow(pipeline.PortSecurityMAC, pipeline.Resolve, solicit, noCode, flow.MAC(flow.NDSLL, mac))
-	g.allow(pipeline.PortSecurityMAC, pipeline.Resolve, advert, noCode, flow.MAC(flow.NDTLL, mac))
+	g.allow(pipeline.PortSecurityIP, pipeline.Sent, src, flow.U32(flow.ARPOp, 1), flow.IP(flow.ARPSPA, anyIPv4), flow.MAC(flow.ARPSHA, mac))
+	g.allow(pipeline.PortSecurityMAC, pipeline.Sent, solicit, noCode, flow.MAC(flow.NDSLL, mac))
+	g.allow(pipeline.PortSecurityMAC, pipeline.Sent, advert, noCode, flow.MAC(flow.NDTLL, mac))
 }
 
 // address lets a port send from, and claim, an address or a block of them.
 func (g guard) address(mac flow.MACAddr, from netip.Prefix) {
 	src := flow.MAC(flow.EthSrc, mac)
 	if from.Addr().Is4() {
-		g.allow(pipeline.PortSecurityIP, pipeline.Resolve, src, flow.Prefix(flow.IPv4Src, from), flow.U32(flow.EthType, ethIPv4))
-		g.allow(pipeline.PortSecurityIP, pipeline.Resolve, src, flow.Prefix(flow.ARPSPA, from), flow.U32(flow.EthType, ethARP), flow.MAC(flow.ARPSHA, mac))
+		g.allow(pipeline.PortSecurityIP, pipeline.Sent, src, flow.Prefix(flow.IPv4Src, from), flow.U32(flow.EthType, ethIPv4))
+		g.allow(pipeline.PortSecurityIP, pipeline.Sent, src, flow.Prefix(flow.ARPSPA, from), flow.U32(flow.EthType, ethARP), flow.MAC(flow.ARPSHA, mac))
 		return
 	}
 	g.allow(pipeline.PortSecurityIP, pipeline.PortSecurityND, src, flow.Prefix(flow.IPv6Src, from), flow.U32(flow.EthType, ethIPv6))

@@ -111,3 +111,70 @@ func (a AddressOf) Equal(o AddressOf) bool { return a == o }
 
 // DefaultGroup is the security group of a project's ports that name none, while there is such a group.
 const DefaultGroup = "default"
+
+// Guard is a port whose packets rules judge.
+type Guard struct {
+	Port      Key
+	Policy    uint64 // the PolicySet's
+	Stateless bool
+}
+
+// Equal tells whether two rows are the same.
+func (g Guard) Equal(o Guard) bool { return g == o }
+
+// PolicySet is the lists of rules that apply to some ports, in the order in which they are asked. Ports with the same ones share it.
+type PolicySet struct {
+	ID    uint64 // made from what follows
+	Lists []Key
+	Open  bool // what no rule decides is let through: the ports are in no security group
+}
+
+// Equal tells whether two rows are the same.
+func (p PolicySet) Equal(o PolicySet) bool {
+	return p.ID == o.ID && p.Open == o.Open && slices.Equal(p.Lists, o.Lists)
+}
+
+// PolicyAt is a host with ports to which a PolicySet applies.
+type PolicyAt struct {
+	Host   string
+	Policy uint64
+}
+
+// String returns "host/h1, policy 0x12".
+func (p PolicyAt) String() string { return fmt.Sprintf("host/%s, policy %#x", p.Host, p.Policy) }
+
+// Equal tells whether two rows are the same.
+func (p PolicyAt) Equal(o PolicyAt) bool { return p == o }
+
+// ListAt is a host with ports to which a list of rules applies.
+type ListAt struct {
+	Host string
+	List Key
+}
+
+// String returns "securitygroup/red/web on h1".
+func (l ListAt) String() string { return l.List.String() + " on " + l.Host }
+
+// Equal tells whether two rows are the same.
+func (l ListAt) Equal(o ListAt) bool { return l == o }
+
+// SetAt is a host with rules that name a set of addresses: those of a security group's ports, or an address group.
+type SetAt struct {
+	Host string
+	Set  Key
+}
+
+// String returns "addressgroup/red/offices on h1".
+func (s SetAt) String() string { return s.Set.String() + " on " + s.Host }
+
+// Equal tells whether two rows are the same.
+func (s SetAt) Equal(o SetAt) bool { return s == o }
+
+// GuardedSite is a network on a host where rules judge what ports of it send and get.
+type GuardedSite Site
+
+// String returns "network/red/web on h1".
+func (s GuardedSite) String() string { return Site(s).String() }
+
+// Equal tells whether two rows are the same.
+func (s GuardedSite) Equal(o GuardedSite) bool { return s == o }

@@ -66,6 +66,17 @@ type Tables struct {
 	AddressSets *table.Table[Key, AddressSet]
 	Addresses   *table.Table[AddressOf, AddressOf]
 
+	// Derived by apps/security.
+	Guards       *table.Table[Key, Guard] // by port
+	PolicySets   *table.Table[uint64, PolicySet]
+	PoliciesAt   *table.Table[PolicyAt, PolicyAt]
+	ListsAt      *table.Table[ListAt, ListAt]
+	SetsAt       *table.Table[SetAt, SetAt]
+	GuardedSites *table.Table[GuardedSite, GuardedSite]
+	GroupMembers *table.Table[AddressOf, AddressOf] // addresses of the ports of security groups
+
+	SetHosts    *table.Set[Key, string]                 // hosts with rules that name a set of addresses
+	GuardedOn   *table.Set[string, bool]                // hosts where rules judge
 	AddressesOf *table.Index[Key, AddressOf, AddressOf] // of an address group
 	TierLists   *table.Index[Tier, Key, RuleList]       // policies of administrators, by tier
 
@@ -264,6 +275,16 @@ func (t *Tables) security() {
 	t.RuleLists = table.New(t.DB, "rulelist", func(l RuleList) Key { return l.Key })
 	t.AddressSets = table.New(t.DB, "addressset", func(s AddressSet) Key { return s.Key })
 	t.Addresses = table.New(t.DB, "address", func(a AddressOf) AddressOf { return a })
+	t.Guards = table.New(t.DB, "guard", func(g Guard) Key { return g.Port })
+	t.Guards.TextFunc(func(port Key) string { return "policies of " + port.String() })
+	t.PolicySets = table.New(t.DB, "policyset", func(p PolicySet) uint64 { return p.ID })
+	t.PoliciesAt = table.New(t.DB, "policyat", func(p PolicyAt) PolicyAt { return p })
+	t.ListsAt = table.New(t.DB, "listat", func(l ListAt) ListAt { return l })
+	t.SetsAt = table.New(t.DB, "setat", func(s SetAt) SetAt { return s })
+	t.GuardedSites = table.New(t.DB, "guardedsite", func(s GuardedSite) GuardedSite { return s })
+	t.GroupMembers = table.New(t.DB, "groupmember", func(a AddressOf) AddressOf { return a })
+	t.SetHosts = table.NewSet(t.SetsAt, "hosts that name", func(s SetAt, add func(Key, string)) { add(s.Set, s.Host) })
+	t.GuardedOn = table.NewSet(t.GuardedSites, "policies on", func(s GuardedSite, add func(string, bool)) { add(s.Host, true) })
 	t.AddressesOf = table.NewIndex(t.Addresses, "addresses of", func(a AddressOf, add func(Key)) { add(a.Set) })
 	t.TierLists = table.NewIndex(t.RuleLists, "policies of tier", func(l RuleList, add func(Tier)) {
 		if l.Tier != TierGroups {

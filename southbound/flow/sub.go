@@ -37,3 +37,12 @@ func (s Sub) mask() Bits { return ones(int(s.Len)).Shl(int(s.Off)) }
 func (s Sub) valid() bool {
 	return s.ID.Valid() && s.Len > 0 && int(s.Off)+int(s.Len) <= s.ID.Bits()
 }
+
+// Join matches, or writes, what all of some parts of one field do: a match has a field once.
+func Join(parts ...Field) Field {
+	var all Field
+	for _, p := range parts {
+		all.ID, all.Value, all.Mask = p.ID, all.Value.Or(p.Value), all.Mask.Or(p.Mask)
+	}
+	return all
+}

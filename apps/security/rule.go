@@ -1,0 +1,204 @@
+package security
+
+import (
+	"net/netip"
+
+	"github.com/weft-sdn/weft/apps/pipeline"
+	"github.com/weft-sdn/weft/controller/compile"
+	"github.com/weft-sdn/weft/controller/intent"
+	"github.com/weft-sdn/weft/southbound/flow"
+)
+
+// view is a way to look at a packet: what it says of itself, what is known of the connection, or what it would say if it were the packet
+// to which it is the answer.
+type view struct {
+	bits flow.Field // matches packets that are looked at in this way
+	need flow.Match // besides
+	// Where the other end's address is, and the fields that a rule's ports, ICMP type and code are held against.
+	peer4, peer6   flow.FieldID
+	ports          func(protocol uint32) flow.FieldID
+	tracked        bool
+	asAnswer       bool
+	protocol       flow.FieldID
+	icmp4, icmp4co flow.FieldID
+	icmp6, icmp6co flow.FieldID
+}
+
+// views returns the ways to look at packets with rules of one direction.
+func views(outgoing uint64) []view {
+	dst := func(protocol uint32) flow.FieldID {
+		return map[uint32]flow.FieldID{protoTCP: flow.TCPDst, protoUDP: flow.UDPDst, protoSCTP: flow.SCTPDst}[protocol]
+	}
+	src := func(protocol uint32) flow.FieldID {
+		return map[uint32]flow.FieldID{protoTCP: flow.TCPSrc, protoUDP: flow.UDPSrc, protoSCTP: flow.SCTPSrc}[protocol]
+	}
+	known := view{
+		bits: pipeline.Untracked.Is(0), need: flow.Match{state(ctTracked, ctInvalid)}, tracked: true,
+		peer4: flow.CTNwSrc, peer6: flow.CTIPv6Src, ports: func(uint32) flow.FieldID { return flow.CTTpDst }, protocol: flow.CTNwProto,
+		icmp4: flow.CTTpSrc, icmp4co: flow.CTTpDst, icmp6: flow.CTTpSrc, icmp6co: flow.CTTpDst,
+	}
+	itself := view{
+		bits: flow.Join(pipeline.Untracked.Is(1), pipeline.AsAnswer.Is(0)), peer4: flow.IPv4Src, peer6: flow.IPv6Src, ports: dst,
+		protocol: flow.IPProto, icmp4: flow.ICMPv4Type, icmp4co: flow.ICMPv4Code, icmp6: flow.ICMPv6Type, icmp6co: flow.ICMPv6Code,
+	}
+	answer := itself
+	answer.bits, answer.ports, answer.asAnswer = flow.Join(pipeline.Untracked.Is(1), pipeline.AsAnswer.Is(1)), src, true
+	if outgoing == 1 {
+		known.peer4, known.peer6 = flow.CTNwDst, flow.CTIPv6Dst
+		itself.peer4, itself.peer6 = flow.IPv4Dst, flow.IPv6Dst
+	} else {
+		answer.peer4, answer.peer6 = flow.IPv4Dst, flow.IPv6Dst
+	}
+	return []view{known, itself, answer}
+}
+
+// peer copies the address of the other end to where sets are looked up.
+func (v view) peer(is4 bool) flow.Action {
+	if is4 {
+		return flow.Move(flow.Whole(v.peer4), pipeline.Peer4)
+	}
+	return flow.Move(flow.Whole(v.peer6), pipeline.Peer6)
+}
+
+// gate says whether a rule is asked when another one has decided.
+type gate func() flow.Field
+
+func gated() flow.Field  { return flow.Join(pipeline.Decided.Is(0), pipeline.Passed.Is(0)) }
+func always() flow.Field { return flow.Field{} }
+
+// rule writes a rule, once for each way to look at packets in which it can match.
+func (w listWriter) rule(outgoing uint64, s step, n numbered, g gate) {
+	bits := flow.Join(pipeline.Outgoing.Is(outgoing), pipeline.Step.Is(s.number))
+	if open := g(); open.ID != 0 {
+		bits = flow.Join(bits, open)
+	}
+	c := compile.Counter{Kind: Matched, Subject: w.list.Key.String() + "/" + n.Name}
+	do := w.decide(outgoing, n)
+	if n.Protocol == intent.AnyValue && !n.Remote.IsValid() {
+		for _, m := range family(n.Family) {
+			w.out.Counted(c, w.host, pipeline.Rules, n.priority, append(flow.Match{w.tag(), bits}, m...), do)
+		}
+		return
+	}
+	for _, v := range views(outgoing) {
+		if !w.seen(v, n) {
+			continue
+		}
+		for _, m := range v.matches(n) {
+			w.out.Counted(c, w.host, pipeline.Rules, n.priority, append(append(flow.Match{w.tag(), flow.Join(bits, v.bits)}, v.need...), m...), do)
+		}
+	}
+}
+
+// seen tells whether packets that a rule matches are looked at in a way. Administrators' lists are asked for ports of all kinds.
+func (w listWriter) seen(v view, n numbered) bool {
+	tracks := n.Protocol == intent.AnyValue || n.Protocol == protoICMP || n.Protocol == protoTCP || n.Protocol == protoUDP || n.Protocol == protoICMPv6
+	others := n.Protocol == intent.AnyValue || !tracks
+	stateful, stateless := true, true
+	if w.list.Tier == intent.TierGroups {
+		stateful, stateless = !w.list.Stateless, w.list.Stateless
+	}
+	switch {
+	case v.tracked:
+		return stateful && tracks
+	case v.asAnswer:
+		return stateful && others
+	}
+	return stateless || others
+}
+
+// decide does what a rule says.
+func (w listWriter) decide(outgoing uint64, n numbered) flow.Actions {
+	if n.Shadow {
+		return nil
+	}
+	switch n.Verdict {
+	case intent.VerdictPass:
+		return flow.Actions{pipeline.Passed.Set(1)}
+	case intent.VerdictDrop:
+		return flow.Actions{flow.SetField(flow.Join(pipeline.Decided.Is(1), pipeline.Refused.Is(1)))}
+	case intent.VerdictReject:
+		return flow.Actions{flow.SetField(flow.Join(pipeline.Decided.Is(1), pipeline.Refused.Is(1), pipeline.Told.Is(1)))}
+	}
+	do := allow()
+	if w.list.Drains {
+		do = append(do, flow.SetField(pipeline.Lasting.IsMasked(1<<outgoing, 1<<outgoing)))
+	}
+	return do
+}
+
+// allow lets a packet through.
+func allow() flow.Actions { return flow.Actions{pipeline.Decided.Set(1)} }
+
+// matches returns what matches a rule's packets, looked at in this way.
+func (v view) matches(n numbered) []flow.Match {
+	var all []flow.Match
+	for _, is4 := range []bool{true, false} {
+		if !n.Family.Has(is4) || n.Remote.IsValid() && n.Remote.Addr().Is4() != is4 {
+			continue
+		}
+		m := flow.Match{ethType(is4)}
+		if n.Remote.IsValid() && n.Remote.Bits() > 0 {
+			m = append(m, v.remote(n.Remote))
+		}
+		if n.Protocol == intent.AnyValue {
+			all = append(all, m)
+			continue
+		}
+		if is4 && n.Protocol == protoICMPv6 || !is4 && n.Protocol == protoICMP {
+			continue
+		}
+		m = append(m, flow.U32(v.protocol, uint32(n.Protocol)))
+		switch {
+		case n.Ports != intent.PortRange{}:
+			field := v.ports(uint32(n.Protocol))
+			if field == 0 {
+				continue // Open vSwitch does not know where the protocol has its ports
+			}
+			for _, block := range pipeline.PortBlocks(n.Ports) {
+				all = append(all, append(m[:len(m):len(m)], block.Of(field)))
+			}
+		default:
+			all = append(all, append(m, v.icmp(n, is4)...))
+		}
+	}
+	return all
+}
+
+// icmp matches the type and code that a rule names.
+func (v view) icmp(n numbered, is4 bool) flow.Match {
+	typ, code := v.icmp4, v.icmp4co
+	if !is4 {
+		typ, code = v.icmp6, v.icmp6co
+	}
+	var m flow.Match
+	if n.ICMPType != intent.AnyValue {
+		m = append(m, flow.U32(typ, uint32(n.ICMPType)))
+	}
+	if n.ICMPCode != intent.AnyValue {
+		m = append(m, flow.U32(code, uint32(n.ICMPCode)))
+	}
+	return m
+}
+
+func (v view) remote(p netip.Prefix) flow.Field {
+	if p.Addr().Is4() {
+		return flow.Prefix(v.peer4, p)
+	}
+	return flow.Prefix(v.peer6, p)
+}
+
+func ethType(is4 bool) flow.Field {
+	if is4 {
+		return flow.U32(flow.EthType, ethIPv4)
+	}
+	return flow.U32(flow.EthType, ethIPv6)
+}
+
+// family matches the packets of a family.
+func family(f intent.Family) []flow.Match {
+	if f == intent.AnyFamily {
+		return []flow.Match{nil}
+	}
+	return []flow.Match{{ethType(f == intent.OnlyIPv4)}}
+}
