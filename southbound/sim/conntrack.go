@@ -22,10 +22,17 @@ type tuple5 struct {
 	proto            uint8
 	src, dst         netip.Addr
 	srcPort, dstPort uint16 // of ICMP: the identifier, twice
+	icmp             uint8  // of ICMP: the type
 }
 
 func (t tuple5) reverse() tuple5 {
 	t.src, t.dst, t.srcPort, t.dstPort = t.dst, t.src, t.dstPort, t.srcPort
+	switch t.proto {
+	case protoICMP:
+		t.icmp ^= 8 // 0 answers 8
+	case protoICMPv6:
+		t.icmp ^= 1 // 129 answers 128
+	}
 	return t
 }
 
@@ -75,10 +82,10 @@ func (p *packet) tuple(zone uint16) (tuple5, bool) {
 		t.srcPort, t.dstPort = be.Uint16(b), be.Uint16(b[2:])
 		return t, true
 	case protoICMP, protoICMPv6:
-		if !isEcho(p.proto, b[0]) {
+		if !isEcho(p.proto, b[0]) || b[1] != 0 { // another code than 0 is none
 			return t, false
 		}
-		t.srcPort, t.dstPort = be.Uint16(b[4:]), be.Uint16(b[4:])
+		t.srcPort, t.dstPort, t.icmp = be.Uint16(b[4:]), be.Uint16(b[4:]), b[0]
 		return t, true
 	}
 	return t, false
