@@ -169,19 +169,40 @@ func (w writer) verdicts(e end) {
 // Invariant: no connection is remembered that the receiver refused on the same host. Otherwise who is refused could keep those
 // that the receiver begins itself, with the same ports, from being seen as such.
 func (w writer) commits() {
-	remember := flow.CT(flow.CTSpec{
-		Flags: flow.CTCommit, ZoneFrom: pipeline.Zone, Exec: flow.Actions{flow.Move(pipeline.Lasting, pipeline.MarkLasting)},
-	})
 	for _, eth := range families {
 		fresh := flow.Match{flow.U32(flow.EthType, eth), pipeline.Fresh.Is(1)}
-		w.flow(pipeline.Deliver, 100, fresh, remember, flow.OutputReg(pipeline.OutPort))
-		w.flow(pipeline.L2, prioLeave, fresh, remember, pipeline.Fresh.Set(0), flow.Resubmit(pipeline.L2))
-		for _, t := range []uint8{pipeline.Untranslate, pipeline.Translate} {
-			forget := flow.SetField(flow.Join(pipeline.Tracked.Is(0), pipeline.Fresh.Is(0)))
-			first := flow.Match{flow.U32(flow.EthType, eth), flow.Join(pipeline.Tracked.Is(1), pipeline.Fresh.Is(1))}
-			w.flow(t, prioCommit, first, remember, forget, flow.Resubmit(t))
-			later := flow.Match{flow.U32(flow.EthType, eth), flow.Join(pipeline.Tracked.Is(1), pipeline.Fresh.Is(0))}
-			w.flow(t, prioCommit, later, forget, flow.Resubmit(t))
+		w.flow(pipeline.Deliver, 100, fresh, remember(), flow.OutputReg(pipeline.OutPort))
+		w.flow(pipeline.L2, prioLeave, fresh, remember(), pipeline.Fresh.Set(0), flow.Resubmit(pipeline.L2))
+	}
+	w.translated(pipeline.Untranslate)
+}
+
+// remember has a connection remembered.
+func remember() flow.Action {
+	return flow.CT(flow.CTSpec{Flags: flow.CTCommit, ZoneFrom: pipeline.Zone, Exec: flow.Actions{flow.Move(pipeline.Lasting, pipeline.MarkLasting)}})
+}
+
+// translated has the connections of packets remembered that a table is about to translate, and forgets what is known of them: it is
+// another connection then.
+func (w writer) translated(t uint8, more ...flow.Field) {
+	forget := flow.SetField(flow.Join(pipeline.Tracked.Is(0), pipeline.Fresh.Is(0)))
+	for _, eth := range families {
+		first := append(flow.Match{flow.U32(flow.EthType, eth), flow.Join(pipeline.Tracked.Is(1), pipeline.Fresh.Is(1))}, more...)
+		w.flow(t, prioCommit, first, remember(), forget, flow.Resubmit(t))
+		later := append(flow.Match{flow.U32(flow.EthType, eth), flow.Join(pipeline.Tracked.Is(1), pipeline.Fresh.Is(0))}, more...)
+		w.flow(t, prioCommit, later, forget, flow.Resubmit(t))
+	}
+}
+
+// outside has the connections of packets remembered that leave by a router's gateway, wherever something on the way may translate them.
+func (a app) outside(r *table.Reader, g intent.Gateway, out *compile.Out) {
+	n, ok := a.Networks.Get(r, g.Network)
+	if !ok {
+		return
+	}
+	for _, host := range a.ActiveOn.List(r, g.Router) {
+		if a.GuardedOn.Has(r, host, true) {
+			writer{out, host}.translated(pipeline.Translate, pipeline.Net.Is(uint64(n.Tag)))
 		}
 	}
 }

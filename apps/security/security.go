@@ -23,6 +23,7 @@ func New(t *intent.Tables) compile.App {
 		compile.About("place", t.Bindings, intent.Key.String, a.place),
 		compile.ForEach("base", t.Hosts, a.base),
 		compile.About("zone", t.GuardedSites, siteNetwork, a.zone),
+		compile.ForEach("outside", t.Gateways, a.outside),
 		compile.About("policy", t.PoliciesAt, policyHost, a.policy),
 		compile.About("list", t.ListsAt, listKey, a.list),
 		compile.About("member", t.GroupMembers, addressSet, a.remote),

@@ -1,7 +1,6 @@
 package routing_test
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"net"
@@ -13,84 +12,6 @@ import (
 	"github.com/weft-sdn/weft/test/e2e"
 	"github.com/weft-sdn/weft/test/netlab"
 )
-
-// stream is a TCP connection to an echo server.
-type stream struct {
-	net.Conn
-	name string
-	who  string // answers
-	r    *bufio.Reader
-	said int
-}
-
-// dial opens a stream to an endpoint, which must be the one that answers.
-func dial(c *e2e.Cloud, name string, from, to *netlab.Endpoint, addr string) *stream {
-	c.T.Helper()
-	var s *stream
-	c.Eventually(20*time.Second, name+" opens to "+addr, func() error {
-		conn, err := from.DialContext(c.T.Context(), "tcp", addr)
-		if err != nil {
-			return err
-		}
-		s = &stream{Conn: conn, name: name, r: bufio.NewReader(conn)}
-		err = conn.SetReadDeadline(time.Now().Add(5 * time.Second))
-		if err == nil {
-			s.who, err = s.r.ReadString('\n')
-		}
-		if s.who = strings.TrimSpace(s.who); err == nil && s.who != to.Name() {
-			err = fmt.Errorf("%s answered", s.who)
-		}
-		if err != nil {
-			conn.Close()
-		}
-		return err
-	})
-	c.T.Cleanup(func() { s.Close() })
-	return s
-}
-
-// talk says something, and waits for its echo.
-func (s *stream) talk(within time.Duration) error {
-	s.said++
-	if err := s.SetDeadline(time.Now().Add(within)); err != nil {
-		return err
-	}
-	word := fmt.Sprintf("%s %d\n", s.name, s.said)
-	if _, err := s.Write([]byte(word)); err != nil {
-		return err
-	}
-	got, err := s.r.ReadString('\n')
-	if err == nil && got != word {
-		err = fmt.Errorf("heard %q", got)
-	}
-	return err
-}
-
-// live fails when a stream has ended.
-func live(c *e2e.Cloud, when string, all ...*stream) {
-	c.T.Helper()
-	for _, s := range all {
-		if err := s.talk(10 * time.Second); err != nil {
-			c.T.Errorf("%s: %s has ended: %v", when, s.name, err)
-		}
-	}
-}
-
-// ended fails when a stream goes on.
-func ended(c *e2e.Cloud, when string, all ...*stream) {
-	c.T.Helper()
-	for _, s := range all {
-		c.Eventually(20*time.Second, when+": "+s.name+" ends", func() error {
-			if s.talk(3*time.Second) == nil {
-				return errors.New("it goes on")
-			}
-			return nil
-		})
-		if s.talk(2*time.Second) == nil {
-			c.T.Errorf("%s: %s has come back", when, s.name)
-		}
-	}
-}
 
 // closed fails when somebody answers at an address.
 func closed(c *e2e.Cloud, when string, from *netlab.Endpoint, addrs ...string) {
@@ -127,12 +48,12 @@ func TestOnChange(t *testing.T) {
 func endForwardings(c *e2e.Cloud, o *outside, t *tenant) {
 	const yaml = "kind: PortForwarding\nproject: red\nname: %s\nspec: {router: r1, protocol: tcp, externalPorts: %q, port: %s, internalIp: %q, internalPorts: \"22\"%s}\n"
 	db2, web2 := t.vm["db2"], t.vm["web2"]
-	var cut, drained, kept, others []*stream
+	var cut, drained, kept, others []*e2e.Stream
 	var gone, names []string
-	open := func(all *[]*stream, name, port, addr, inside, more string) {
+	open := func(all *[]*e2e.Stream, name, port, addr, inside, more string) {
 		c.Apply(fmt.Sprintf(yaml, name, port, "db2", inside, more))
 		to := net.JoinHostPort(addr, port)
-		*all = append(*all, dial(c, name, o.router, db2, to))
+		*all = append(*all, c.Dial(name, o.router, db2, to))
 		gone, names = append(gone, to), append(names, "portforwarding/red/"+name)
 	}
 	for i, addr := range []string{gatewayOf(c, t, true).String(), gatewayOf(c, t, false).String()} {
@@ -144,34 +65,34 @@ func endForwardings(c *e2e.Cloud, o *outside, t *tenant) {
 	}
 	for i, s := range others {
 		names[4*i+3], gone[4*i+3] = names[4*i], gone[4*i] // stays
-		others = append(others, dial(c, fmt.Sprintf("out%d", i), db2, o.router, []string{server4.String() + ":22", "[" + server6.String() + "]:22"}[i]))
-		live(c, "at first", s)
+		others = append(others, c.Dial(fmt.Sprintf("out%d", i), db2, o.router, []string{server4.String() + ":22", "[" + server6.String() + "]:22"}[i]))
+		c.Live("at first", s)
 	}
-	live(c, "before", append(append(append(cut, drained...), kept...), others...)...)
+	c.Live("before", append(append(append(cut, drained...), kept...), others...)...)
 	at := time.Now()
 	c.Delete(client.DeleteOptions{}, names[0], names[1], names[2], names[4], names[5], names[6])
-	ended(c, "deleted", cut[0])
-	live(c, "deleted", append(append(drained, kept...), others...)...)
-	ended(c, "deleted", cut[1:]...)
+	c.Ended("deleted", cut[0])
+	c.Live("deleted", append(append(drained, kept...), others...)...)
+	c.Ended("deleted", cut[1:]...)
 	closed(c, "deleted", o.router, gone...)
-	ended(c, "drained", drained...)
+	c.Ended("drained", drained...)
 	if took := time.Since(at); took < 19*time.Second {
 		c.T.Errorf("drained within %s", took)
 	}
-	live(c, "drained", append(kept, others...)...)
+	c.Live("drained", append(kept, others...)...)
 	// The address leads elsewhere: who had a connection there stays, or begins anew there.
 	first := gone[0]
 	c.Apply(fmt.Sprintf(yaml, "cut0", "2001", "db2", "", ""))
-	s := dial(c, "again", o.router, db2, first)
+	s := c.Dial("again", o.router, db2, first)
 	c.Apply(fmt.Sprintf(yaml, "cut0", "2001", "web2", "", ", onChange: keep"))
-	dial(c, "elsewhere", o.router, web2, first)
-	live(c, "led elsewhere, kept", s)
+	c.Dial("elsewhere", o.router, web2, first)
+	c.Live("led elsewhere, kept", s)
 	c.Apply(fmt.Sprintf(yaml, "cut0", "2001", "web2", "", ""))
-	s = dial(c, "once more", o.router, web2, first)
+	s = c.Dial("once more", o.router, web2, first)
 	c.Apply(fmt.Sprintf(yaml, "cut0", "2001", "db2", "", ""))
-	ended(c, "led elsewhere", s)
-	dial(c, "back", o.router, db2, first)
-	live(c, "at last", append(kept, others...)...)
+	c.Ended("led elsewhere", s)
+	c.Dial("back", o.router, db2, first)
+	c.Live("at last", append(kept, others...)...)
 	c.Delete(client.DeleteOptions{}, names[0], "portforwarding/red/other0", "portforwarding/red/other1")
 }
 
@@ -183,23 +104,23 @@ func endFloats(c *e2e.Cloud, o *outside, t *tenant) {
 		return c.Get("floatingip/red/"+name).GetStatus().GetFloatingIp().GetIp() + ":22"
 	}
 	keep, cut, far := apply("keep", "port: db2, onChange: keep"), apply("cut", "port: web2"), apply("far", "port: web1, onChange: keep")
-	kept, gone, moved := dial(c, "kept", o.router, db2, keep), dial(c, "cut", o.router, web2, cut), dial(c, "moved", o.router, web1, far)
-	out := dial(c, "out", web2, o.router, server4.String()+":22")
+	kept, gone, moved := c.Dial("kept", o.router, db2, keep), c.Dial("cut", o.router, web2, cut), c.Dial("moved", o.router, web1, far)
+	out := c.Dial("out", web2, o.router, server4.String()+":22")
 	apply("cut", "router: r1")
-	ended(c, "for nobody", gone, out)
+	c.Ended("for nobody", gone, out)
 	apply("keep", "router: r1, onChange: keep")
 	closed(c, "for nobody", o.router, keep, cut)
-	live(c, "for nobody", kept)
+	c.Live("for nobody", kept)
 	apply("keep", "port: web2, onChange: keep")
-	s := dial(c, "another's", o.router, web2, keep)
-	live(c, "another's", kept)
+	s := c.Dial("another's", o.router, web2, keep)
+	c.Live("another's", kept)
 	apply("keep", "router: r1, onChange: cut")
-	ended(c, "nobody's again", s)
-	live(c, "nobody's again", kept) // which was let go on before
+	c.Ended("nobody's again", s)
+	c.Live("nobody's again", kept) // which was let go on before
 	apply("far", "router: r1, onChange: keep")
-	ended(c, "the address went to another host", moved)
+	c.Ended("the address went to another host", moved)
 	c.Delete(client.DeleteOptions{}, "floatingip/red/keep", "floatingip/red/cut", "floatingip/red/far")
-	ended(c, "the address is gone", kept)
+	c.Ended("the address is gone", kept)
 }
 
 // endRules takes rules away.
@@ -210,14 +131,14 @@ func endRules(c *e2e.Cloud, o *outside, t *tenant) {
 	a, b := c.Get("floatingip/red/a").GetStatus().GetFloatingIp().GetIp(), c.Get("floatingip/red/b").GetStatus().GetFloatingIp().GetIp()
 	c.Apply(fmt.Sprintf(yaml, "cut", "type: dnat_and_snat, externalIp: "+a+", internalIp: "+db2.IPv4().String()),
 		fmt.Sprintf(yaml, "keep", "type: snat, externalIp: "+b+", internalIp: 10.0.0.0/24, onChange: keep"))
-	in, out, kept := dial(c, "in", o.router, db2, a+":22"), dial(c, "out", db2, o.router, server4.String()+":22"), dial(c, "kept", web2, o.router, server4.String()+":22")
+	in, out, kept := c.Dial("in", o.router, db2, a+":22"), c.Dial("out", db2, o.router, server4.String()+":22"), c.Dial("kept", web2, o.router, server4.String()+":22")
 	c.Delete(client.DeleteOptions{}, "natrule/red/cut", "natrule/red/keep")
-	ended(c, "deleted", in, out)
-	live(c, "deleted", kept)
+	c.Ended("deleted", in, out)
+	c.Live("deleted", kept)
 	closed(c, "deleted", o.router, a+":22")
-	live(c, "deleted", dial(c, "new", web2, o.router, server4.String()+":22"))
+	c.Live("deleted", c.Dial("new", web2, o.router, server4.String()+":22"))
 	c.Delete(client.DeleteOptions{}, "floatingip/red/a", "floatingip/red/b")
-	ended(c, "its address is gone", kept)
+	c.Ended("its address is gone", kept)
 }
 
 // endSourceNAT switches source NAT off. The outside has ways back to what is inside.
@@ -228,18 +149,18 @@ func endSourceNAT(c *e2e.Cloud, o *outside, t *tenant) {
 	}
 	for _, server := range []string{server4.String() + ":22", "[" + server6.String() + "]:22"} {
 		c.Apply(t.router(joined, gateway(", host: h2, enableSnat: true, enableSnat6: true, onChange: keep")))
-		kept := []*stream{dial(c, "from h3", t.vm["db2"], o.router, server), dial(c, "from h2", t.vm["web2"], o.router, server)}
+		kept := []*e2e.Stream{c.Dial("from h3", t.vm["db2"], o.router, server), c.Dial("from h2", t.vm["web2"], o.router, server)}
 		c.Apply(t.router(joined, gateway(", host: h2, enableSnat: false, enableSnat6: false, onChange: keep")))
-		plain := dial(c, "plain", t.vm["db2"], o.router, server)
-		live(c, "off, kept", append(kept, plain)...)
+		plain := c.Dial("plain", t.vm["db2"], o.router, server)
+		c.Live("off, kept", append(kept, plain)...)
 		c.Apply(t.router(joined, gateway(", host: h2, enableSnat: true, enableSnat6: true")))
-		s := dial(c, "from h3", t.vm["db2"], o.router, server)
-		live(c, "on again", append(kept, s)...)
+		s := c.Dial("from h3", t.vm["db2"], o.router, server)
+		c.Live("on again", append(kept, s)...)
 		c.Apply(t.router(joined, gateway(", host: h2, enableSnat: false, enableSnat6: false")))
-		ended(c, "off", append(kept, s)...)
+		c.Ended("off", append(kept, s)...)
 	}
 	c.Apply(t.router(joined, gateway(", host: h2")))
-	dial(c, "last", t.vm["db2"], o.router, server4.String()+":22")
+	c.Dial("last", t.vm["db2"], o.router, server4.String()+":22")
 }
 
 // endZone takes the gateway away: no host remembers connections in its zone, which may become another router's.
@@ -252,7 +173,7 @@ func endZone(c *e2e.Cloud, o *outside, t *tenant) {
 		}
 		return strings.TrimSpace(out)
 	}
-	dial(c, "out", t.vm["db2"], o.router, server4.String()+":22")
+	c.Dial("out", t.vm["db2"], o.router, server4.String()+":22")
 	if inZone() == "" {
 		c.T.Fatal("the zone is empty while there are connections")
 	}
