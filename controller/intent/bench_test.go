@@ -3,6 +3,7 @@ package intent
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/weft-sdn/weft/controller/store"
@@ -151,5 +152,38 @@ func BenchmarkListAfterChange(b *testing.B) {
 		for range c.List() {
 			break
 		}
+	}
+}
+
+// BenchmarkGroup changes a rule of a security group that 10,000 ports have, lets a port join it, and adds an address to a group of 10,000.
+func BenchmarkGroup(b *testing.B) {
+	c := newCatalog(b, &quick{})
+	apply(b, c, `network/red/n`, `securitygroup/red/g`)
+	members := make([]*weftv1.Resource, MaxResources)
+	for i := range members {
+		members[i] = res(fmt.Sprintf(`port/red/p%d network:"n" security_groups:"g"`, i))
+	}
+	if _, _, err := c.Apply(context.Background(), members, nil); err != nil {
+		b.Fatal(explain(err))
+	}
+	var few strings.Builder
+	for i := range 10_000 {
+		fmt.Fprintf(&few, `addresses:"10.%d.%d.%d" `, i>>15, i>>7&255, i<<1&255)
+	}
+	for _, bb := range []struct{ name, one, other string }{
+		{"rule", `securitygroup/red/g rules:{direction:"ingress" protocol:"tcp"}`, `securitygroup/red/g`},
+		{"join", `port/red/x network:"n" security_groups:"g"`, `port/red/x network:"n"`},
+		{"address", `addressgroup/red/a ` + few.String(), `addressgroup/red/a addresses:"9.9.9.9"` + few.String()},
+	} {
+		b.Run(bb.name, func(b *testing.B) {
+			requests := all(bb.one, bb.other)
+			i := 0
+			for b.Loop() {
+				if _, _, err := c.Apply(context.Background(), requests[i%2:][:1], nil); err != nil {
+					b.Fatal(explain(err))
+				}
+				i++
+			}
+		})
 	}
 }

@@ -84,6 +84,9 @@ func anyKey(t *rapid.T) Key {
 	case key.Kind.Owned():
 		key.Project = anyProject(t)
 	}
+	if key.Kind == KindSecurityGroup && key.Name == "c" {
+		key.Name = DefaultGroup
+	}
 	return key
 }
 
@@ -109,7 +112,7 @@ func anyResource(t *rapid.T) string {
 		}
 		spec = network + pick("", "", `mac_address:"fa:16:3e:00:00:01" `, `mac_address:"fa:16:3e:00:00:02" `) + ip() + ip() +
 			pick("", "", "no_fixed_ips:true ") + pick("", "port_security_enabled:true ") + pick("", "", `host:"a" `) +
-			pick("", `security_groups:"a" `, `security_groups:"red/b" `) + pick("", "", `security_groups:"c" `)
+			pick("", `security_groups:"a" `, `security_groups:"red/b" `) + pick("", "", `security_groups:"default" `)
 	case KindSecurityGroup:
 		spec = pick("", "shared:true ") + pick("", "", "stateful:false ") + anyRule(t) + anyRule(t)
 	case KindSecurityPolicy:
@@ -169,6 +172,12 @@ func mustBeSound(t *rapid.T, c *Catalog) {
 		physical string
 	}
 	tagged := map[tag]bool{} // by outer tags: whether it is a vlan network's
+	members := map[string]uint32{}
+	for r := range c.List() {
+		for _, group := range c.GroupsOfPort(KeyOf(r)) {
+			members[Reference(KindSecurityGroup, r.GetProject(), group).String()]++
+		}
+	}
 	for r := range c.List() {
 		key := KeyOf(r)
 		own(r, "uid %s", r.GetUid())
@@ -216,6 +225,9 @@ func mustBeSound(t *rapid.T, c *Catalog) {
 			}
 			mustBeGrouped(t, r, refers)
 		case KindSecurityGroup, KindSecurityPolicy, KindAddressGroup:
+			if n := c.PortsOfGroup(key); n != members[key.String()] {
+				t.Fatalf("%s has %d ports, and counts %d", key, members[key.String()], n)
+			}
 			own(r, "list %d", s.GetSecurityGroup().GetTag()+s.GetSecurityPolicy().GetTag()+s.GetAddressGroup().GetTag())
 			for _, rule := range append(r.GetSecurityGroupSpec().GetRules(), r.GetSecurityPolicySpec().GetRules()...) {
 				if remote, ok := remoteOf(key, rule); ok {
@@ -293,8 +305,8 @@ func mustBeItsPort(t *rapid.T, router *weftv1.Resource, i *weftv1.RouterInterfac
 
 // FuzzApply applies arbitrary resources: nothing may panic, and what is accepted can be read back.
 func FuzzApply(f *testing.F) {
-	for line := range strings.SplitSeq(strings.TrimSpace(base), "\n") {
-		raw, err := marshal(res(line))
+	for _, r := range all(base, guarded) {
+		raw, err := marshal(r)
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -314,7 +326,7 @@ func FuzzApply(f *testing.F) {
 		if err := proto.Unmarshal(raw, r); err != nil {
 			return
 		}
-		c := with(t, base)
+		c := with(t, base, `securitygroup/red/web shared:true`, `addressgroup/red/offices addresses:"192.0.2.0/25"`)
 		before := contents(c)
 		_, _, err := c.Apply(context.Background(), []*weftv1.Resource{r}, nil)
 		var invalid *InvalidError
