@@ -105,7 +105,7 @@ func newCore(cfg Config, s store.Store, log *logrus.Entry) (*core, error) {
 	}
 	c.feed = newFeed(c.catalog, c.world, log)
 	c.hosts = newHosts(cfg, c.world, c.board, c.memory, c.catalog, log)
-	c.switches = newSwitches(c.hosts, c.board, took.bundle, c.world.packets.Offer, log)
+	c.switches = newSwitches(c.hosts, c.board, took.bundle, c.world.punted, log)
 	c.news = newNews(c)
 	ovsdbTLS, err := cfg.OVSDBTLS.client()
 	if err != nil {

@@ -75,6 +75,13 @@ type switchboard interface {
 	Changed() <-chan struct{}
 }
 
+// punted takes a packet that a flow hands over. Packets that come by one port for several routers are those of several senders.
+func (w *world) punted(p *punt.Packet) {
+	p.App, p.Why = pipeline.Punted(p.Register(pipeline.Handler))
+	p.Of = uint32(p.Register(pipeline.Router))
+	w.packets.Offer(p)
+}
+
 func newWorld(board switchboard, cfg apps.Config, m *memory, log *logrus.Entry) (*world, error) {
 	w := &world{log: log, inbox: newInbox(), memory: m, board: board, online: board.Online, tables: intent.NewTables(), hosts: map[string]*host{}, peers: map[string]struct{}{}}
 	all := apps.All(w.tables, cfg)

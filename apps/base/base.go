@@ -16,6 +16,8 @@ func New(t *intent.Tables) compile.App {
 		compile.ForEach("miss", t.Hosts, miss),
 		compile.ForEach("deliver", t.Hosts, deliver),
 		compile.ForEach("dropped", t.Hosts, dropped),
+		compile.ForEach("hand_over", t.Hosts, handOver),
+		compile.About("meter", t.Bindings, intent.Key.String, meter),
 		compile.ForEach("switch", t.Switches, switched),
 	}}
 }
@@ -46,8 +48,26 @@ func dropped(_ *table.Reader, h intent.Host, out *compile.Out) {
 	}
 }
 
-// switched counts what a bare switch drops that switches labels.
+// handOver hands over what no port of the host has sent, or no flow of another app has a meter for.
+func handOver(_ *table.Reader, h intent.Host, out *compile.Out) {
+	if h.Up {
+		pipeline.Metered(out, h.Name, pipeline.PrioRest, nil, pipeline.RestMeter())
+	}
+}
+
+// meter hands over what a port sends. It has one meter for all that it asks, so that a host has as many as it has ports.
+func meter(_ *table.Reader, b intent.Binding, out *compile.Out) {
+	if b.OFPort != 0 {
+		pipeline.Metered(out, b.Host, pipeline.PrioPort, flow.Match{flow.U32(flow.InPort, b.OFPort)}, pipeline.PortMeter(b.OFPort))
+	}
+}
+
+// switched hands over what neighbours of a bare switch send, which may have no meters, and counts what it drops if it switches
+// labels.
 func switched(_ *table.Reader, s intent.Switch, out *compile.Out) {
+	if s.Up {
+		out.Flow(s.Name, pipeline.ToController, pipeline.PrioRest, nil, flow.Actions{pipeline.HandOver()})
+	}
 	if s.Labels {
 		count(s.Name, out)
 	}

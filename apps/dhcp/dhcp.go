@@ -43,7 +43,7 @@ func (a app) ask(r *table.Reader, s intent.Site, out *compile.Out) {
 	if !ok {
 		return
 	}
-	net, punt := pipeline.Net.Is(uint64(n.Tag)), flow.Actions{pipeline.Punt(id)}
+	net, punt := pipeline.Net.Is(uint64(n.Tag)), pipeline.Punt(id)
 	var four, six, formed bool
 	for subnet := range a.SubnetsOf.List(r, s.Network) {
 		if !subnet.Told {

@@ -172,16 +172,15 @@ func (a app) base(_ *table.Reader, h intent.Host, out *compile.Out) {
 		out.Flow(h.Name, table, priority, m, do)
 	}
 	members := uint8(pipeline.Members)
-	tell := pipeline.Punt(id)
 	flood := flow.Actions{flow.Goto(pipeline.Flood)}
 	asked := flow.Actions{pipeline.Asked.Set(1), flow.Goto(pipeline.Flood)}
 	toAll := flow.Match{flow.U32(flow.IPProto, protoIGMP), flow.IP(flow.IPv4Dst, all4)}
-	want(members, prioAsked, append(flow.Actions{tell}, flood...), append(toAll, fromHere)...)
-	want(members, prioAsked, append(flow.Actions{tell}, flood...), flow.U32(flow.ICMPv6Type, mldQuery), fromHere)
+	want(members, prioAsked, append(pipeline.PuntCopy(id), flood...), append(toAll, fromHere)...)
+	want(members, prioAsked, append(pipeline.PuntCopy(id), flood...), flow.U32(flow.ICMPv6Type, mldQuery), fromHere)
 	want(members, prioQuery, flood, toAll...)
 	for _, report := range reports() {
-		want(members, prioToNobody, flow.Actions{tell}, append(report, fromHere, chosen)...)
-		want(members, prioToWires, append(flow.Actions{tell}, asked...), append(report, fromHere)...)
+		want(members, prioToNobody, pipeline.Punt(id), append(report, fromHere, chosen)...)
+		want(members, prioToWires, append(pipeline.PuntCopy(id), asked...), append(report, fromHere)...)
 		want(members, prioReport, asked, report...)
 		want(pipeline.FloodLocal, prioLocalReport, nil, append(report, pipeline.Asked.Is(1))...)
 	}
@@ -218,6 +217,6 @@ func (a app) snoop(r *table.Reader, s intent.Site, out *compile.Out) {
 		out.Flow(s.Host, pipeline.Members, prioRouters, flow.Match{net, fromHere, family}, routers)
 	}
 	for _, report := range reports() {
-		out.Flow(s.Host, pipeline.Members, prioToRouters, append(report, net, fromHere), append(flow.Actions{pipeline.Punt(id)}, routers...))
+		out.Flow(s.Host, pipeline.Members, prioToRouters, append(report, net, fromHere), append(pipeline.PuntCopy(id), routers...))
 	}
 }

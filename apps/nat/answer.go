@@ -17,6 +17,7 @@ func (a app) answer(r *table.Reader, e intent.External, out *compile.Out) {
 	}
 	a.tracked(o, e, out)
 	o.tell(e.Host, out)
+	pipeline.Metered(out, e.Host, pipeline.PrioRouter, flow.Match{o.at()}, pipeline.RouterMeter(o.router.Tag))
 	pipeline.Answer(out, e.Host, o.on(), pipeline.Station{MAC: e.MAC, IP: e.IP, As: pipeline.Gateway, Back: pipeline.ToSender()})
 	asked := flow.Match{o.on(), flow.U32(flow.ARPOp, arpRequest), flow.IP(flow.ARPTPA, e.IP)}
 	if e.IP.Is6() {

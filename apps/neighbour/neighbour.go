@@ -22,6 +22,8 @@ const (
 
 	arpReply, advertisement = 2, 136
 
+	answers = 1 // notes that a packet is an answer, and not for an address that is unknown
+
 	prioKnown  = 50 // in table neighbour; apps/route's, of ports, are above
 	prioAsk    = 10
 	prioAnswer = 110 // in table arrived
@@ -57,14 +59,15 @@ func (a app) ask(r *table.Reader, s intent.Site, out *compile.Out) {
 		return
 	}
 	net := pipeline.Net.Is(uint64(n.Tag))
+	pipeline.Metered(out, s.Host, pipeline.PrioAnswers, flow.Match{pipeline.HandledBy(id)}, pipeline.AnswerMeter())
 	for _, typ := range []uint32{ethIPv4, ethIPv6} {
-		out.Flow(s.Host, pipeline.Neighbour, prioAsk, flow.Match{net, flow.U32(flow.EthType, typ)}, flow.Actions{pipeline.Punt(id)})
+		out.Flow(s.Host, pipeline.Neighbour, prioAsk, flow.Match{net, flow.U32(flow.EthType, typ)}, pipeline.Punt(id))
 	}
 	for mac := range macs {
 		to := flow.MAC(flow.EthDst, mac)
-		out.Flow(s.Host, pipeline.Arrived, prioAnswer, flow.Match{net, to, flow.U32(flow.ARPOp, arpReply)}, flow.Actions{pipeline.Punt(id)})
+		out.Flow(s.Host, pipeline.Arrived, prioAnswer, flow.Match{net, to, flow.U32(flow.ARPOp, arpReply)}, pipeline.Punt(id, answers))
 		out.Flow(s.Host, pipeline.Arrived, prioAnswer, flow.Match{net, to, flow.U32(flow.ICMPv6Type, advertisement), flow.U32(flow.ICMPv6Code, 0)},
-			flow.Actions{pipeline.Punt(id)})
+			pipeline.Punt(id, answers))
 	}
 }
 

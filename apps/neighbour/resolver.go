@@ -55,7 +55,7 @@ func (s *resolver) Packet(p *punt.Packet, out *punt.Outbox) {
 	if len(networks) == 0 {
 		return
 	}
-	if p.Table == pipeline.Arrived {
+	if p.Why == answers {
 		s.answered(networks[0], p, out)
 		return
 	}

@@ -1,11 +1,73 @@
 package pipeline
 
-import "github.com/weft-sdn/weft/southbound/flow"
+import (
+	"github.com/weft-sdn/weft/controller/compile"
+	"github.com/weft-sdn/weft/southbound/flow"
+)
 
-// Punt hands a packet to the controller, for the handler of an app. What follows are notes to it, at most one.
-func Punt(app uint8, why ...byte) flow.Action {
-	return flow.ToController(flow.ControllerSpec{UserData: string(append([]byte{app}, why...))})
+// Punt hands a packet to the controller, for the handler of an app, and ends its way. What follows are notes to it, at most one.
+func Punt(app uint8, why ...byte) flow.Actions {
+	return flow.Actions{handler(app, why), flow.Goto(ToController)}
 }
+
+// PuntCopy hands a packet to the controller and has it go on, unless whoever sent it has more handed over than its meter lets.
+func PuntCopy(app uint8, why ...byte) flow.Actions {
+	return flow.Actions{handler(app, why), flow.Resubmit(ToController)}
+}
+
+func handler(app uint8, why []byte) flow.Action {
+	n := uint64(app) << 8
+	for _, note := range why {
+		n |= uint64(note)
+	}
+	return Handler.Set(n)
+}
+
+// Punted reads from the pipeline's state for which app a packet is, and the note.
+func Punted(handler uint64) (app uint8, why byte) { return uint8(handler >> 8), byte(handler) }
+
+// HandledBy matches packets for the handler of an app.
+func HandledBy(app uint8) flow.Field { return flow.Part(Handler.ID, Handler.Off+8, 8).Is(uint64(app)) }
+
+// HandOver is what table to_controller does with a packet. The mark says that it is one of ours.
+func HandOver() flow.Action { return flow.ToController(flow.ControllerSpec{UserData: "w"}) }
+
+// Metered wants packets of some origin to be handed to the controller by a meter of their own.
+func Metered(out *compile.Out, host string, priority uint16, m flow.Match, meter flow.Meter) {
+	out.Meter(host, meter)
+	out.Flow(host, ToController, priority, m, flow.Actions{flow.ToMeter(meter.ID), HandOver()})
+}
+
+// Priorities in table to_controller: what a port of the host sends, what a router with its gateway or floating IPs there got from
+// elsewhere, answers to what the controller asked, and the rest.
+const (
+	PrioPort    = 100
+	PrioRouter  = 50
+	PrioAnswers = 20
+	PrioRest    = 1
+)
+
+// The numbers of meters: the uppermost byte says that they are ours, the next bit that what follows is a router's tag.
+const (
+	ourMeters    = 0x57 << 24
+	routerMeters = ourMeters | 1<<23
+	restMeter    = ourMeters | 1<<16
+	answerMeter  = restMeter + 1
+)
+
+// PortMeter is for all that one port has the controller do: DHCP, router solicitations, multicast reports, errors.
+func PortMeter(ofport uint32) flow.Meter { return flow.PacketMeter(ourMeters|ofport&0xffff, 100, 200) }
+
+// RouterMeter is for what comes to one router from outside, and from other hosts for its gateway.
+func RouterMeter(tag uint32) flow.Meter {
+	return flow.PacketMeter(routerMeters|tag&(1<<23-1), 200, 400)
+}
+
+// AnswerMeter is for the answers of stations on physical networks.
+func AnswerMeter() flow.Meter { return flow.PacketMeter(answerMeter, 1000, 2000) }
+
+// RestMeter is for everything else.
+func RestMeter() flow.Meter { return flow.PacketMeter(restMeter, 500, 1000) }
 
 // DeliverTo returns the actions of a packet-out that leaves by a port in the way that all frames do.
 func DeliverTo(port uint32) flow.Actions {
@@ -31,7 +93,7 @@ const (
 )
 
 // Tell has the sender of a packet told of its fate.
-func Tell(why Fate) flow.Actions { return flow.Actions{Punt(ErrorApp, byte(why))} }
+func Tell(why Fate) flow.Actions { return Punt(ErrorApp, byte(why)) }
 
 // ethHeader are the bytes of an Ethernet header, which the MTU of a network leaves out.
 const ethHeader = 14

@@ -42,6 +42,8 @@ var (
 	Turned = flow.Sub{ID: flow.Reg13, Off: 1, Len: 1}
 	// Error is 1 for a router's own message to the outside that says what became of a packet from there.
 	Error = flow.Sub{ID: flow.Reg13, Off: 2, Len: 1}
+	// Handler says for which app a packet to the controller is, with a note to it: see Punt.
+	Handler = flow.Sub{ID: flow.Reg13, Off: 16, Len: 16}
 	// Inner is the inner label of a frame that is about to go by a label-switched path. It has the register of NextHop4: the
 	// next hop has been found when the way of a frame is.
 	Inner = flow.Sub{ID: flow.Reg6, Off: 0, Len: 20}
@@ -137,6 +139,7 @@ var Registers = []Register{
 	{"outside", Outside, "1: the packet came to its router from an external network"},
 	{"turned", Turned, "1: the packet has begun anew, being for an external address on its own host"},
 	{"error", Error, "1: the packet is what a router says to the outside of a packet from there"},
+	{"handler", Handler, "app that a packet to the controller is for, and a note to it"},
 	{"inner", Inner, "inner label of a frame that goes by a label-switched path"},
 	{"edge", Edge, "number of the host at the other end of a label-switched path"},
 	{"time", Time, "time to live of a label that has been taken off"},

@@ -36,7 +36,7 @@ func New(t *intent.Tables) compile.App {
 func (a app) listen(_ *table.Reader, s intent.Switch, out *compile.Out) {
 	if s.Up {
 		out.Flow(s.Name, pipeline.Classify, prioDiscovery,
-			flow.Match{flow.MAC(flow.EthDst, group), flow.U32(flow.EthType, etherType)}, flow.Actions{pipeline.Punt(id)})
+			flow.Match{flow.MAC(flow.EthDst, group), flow.U32(flow.EthType, etherType)}, pipeline.Punt(id))
 	}
 }
 
@@ -45,7 +45,7 @@ func (a app) edge(r *table.Reader, w intent.Wired, out *compile.Out) {
 	if a.Labelled.Has(r, w.Physical, true) {
 		out.Flow(w.Host, pipeline.Classify, prioDiscovery, flow.Match{
 			flow.U32(flow.InPort, carry.PatchOFPort(a.MappedAt.List(r, w.Host), w.Physical)), flow.MAC(flow.EthDst, group), flow.U32(flow.EthType, etherType),
-		}, flow.Actions{pipeline.Punt(id)})
+		}, pipeline.Punt(id))
 	}
 }
 

@@ -47,6 +47,7 @@ type Counts struct {
 type place struct {
 	host   string
 	inPort uint32
+	of     uint32
 	app    uint8
 }
 
@@ -88,7 +89,7 @@ func (d *Dispatcher) Offer(p *Packet) {
 		d.drop(p.Host, Unknown)
 		return
 	}
-	q := d.queue(place{p.Host, p.InPort, p.App}, p.At)
+	q := d.queue(place{p.Host, p.InPort, p.Of, p.App}, p.At)
 	switch {
 	case q.allowance < 1:
 		d.drop(p.Host, Excess)

@@ -10,9 +10,9 @@ import (
 type Packet struct {
 	Host   string
 	InPort uint32 // OpenFlow port that it came in by
-	Table  uint8  // of the flow
 	App    uint8  // that the flow is of
 	Why    byte   // what the flow says beside that; the app's to define
+	Of     uint32 // what else there is to tell apart who sends by one port; 0: nothing
 	At     time.Time
 	Match  flow.Match // the pipeline's state: registers, tunnel id
 	Data   []byte     // the frame

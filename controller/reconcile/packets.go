@@ -20,7 +20,8 @@ type outgoing struct {
 // maxOuts is how many packets may wait for a switch to take them: what it is slower than is dropped, and asked for again.
 const maxOuts = 1024
 
-// punted makes of a packet-in the packet that apps know. A packet-in that no flow of ours asked for is none.
+// punted makes of a packet-in the packet that apps know; for which of them it is stands in the pipeline's state. A packet-in that no
+// flow of ours asked for is none.
 func punted(host string, p *openflow.PacketIn) (*punt.Packet, bool) {
 	if len(p.UserData) == 0 {
 		return nil, false
@@ -29,10 +30,7 @@ func punted(host string, p *openflow.PacketIn) (*punt.Packet, bool) {
 	if err != nil {
 		return nil, false
 	}
-	packet := &punt.Packet{Host: host, Table: p.Table, App: p.UserData[0], At: time.Now(), Match: match, Data: p.Data}
-	if len(p.UserData) > 1 {
-		packet.Why = p.UserData[1]
-	}
+	packet := &punt.Packet{Host: host, At: time.Now(), Match: match, Data: p.Data}
 	packet.InPort = uint32(packet.Register(flow.Whole(flow.InPort)))
 	return packet, true
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -209,6 +210,48 @@ func TestWhatOthersChangeIsMended(t *testing.T) {
 		r.eventually("the change is noticed and mended", func() bool { return r.target.drift() > drift && !r.target.atWork() })
 		r.has(a, b)
 	}
+}
+
+// Meters are there before the flows that they limit, come back with them when somebody else removes them, change, and go.
+func TestMeters(t *testing.T) {
+	r := newRig(t)
+	const id, stray = 0x57000001, 0x57000002
+	limited := ours1(1, flow.ToMeter(id), flow.Output(2))
+	foreign := flow.PacketMeter(7, 1, 1)
+	for _, m := range []flow.Meter{foreign, flow.PacketMeter(stray, 1, 1)} { // the second is one of ours, from before
+		if err := r.sw.ApplyMeter(sim.MeterMod{Command: sim.Add, Meter: m}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.target.AllowRemovals()
+	give := func(m flow.Meter) {
+		r.rev++
+		r.board.Apply(r.rev, []compile.HostDelta{{Host: "h1", AddedMeters: []flow.Meter{m}, AddedFlows: []flow.Flow{limited}}})
+	}
+	hasMeters := func(what string, want ...flow.Meter) {
+		t.Helper()
+		r.eventually(what, func() bool { return !r.target.atWork() && slices.Equal(r.sw.Meters(), want) })
+	}
+	give(flow.PacketMeter(id, 10, 20))
+	disconnect := r.connect()
+	hasMeters("what was left over is gone, what is somebody else's is not", foreign, flow.PacketMeter(id, 10, 20))
+	r.has(limited)
+	give(flow.PacketMeter(id, 30, 40))
+	hasMeters("the rate has changed", foreign, flow.PacketMeter(id, 30, 40))
+	if err := r.sw.ApplyMeter(sim.MeterMod{Command: sim.Delete, Meter: flow.Meter{ID: id}}); err != nil {
+		t.Fatal(err)
+	}
+	hasMeters("the meter is back", foreign, flow.PacketMeter(id, 30, 40))
+	r.has(limited)
+	disconnect()
+	r.sw.Flush()
+	defer r.connect()()
+	hasMeters("after a restart of the switch it is there again", flow.PacketMeter(id, 30, 40))
+	r.has(limited)
+	r.rev++
+	r.board.Apply(r.rev, []compile.HostDelta{{Host: "h1", RemovedMeters: []uint32{id}, RemovedFlows: []flow.Key{limited.Key}}})
+	hasMeters("the meter went with its flow")
+	r.has()
 }
 
 func (t *Target) drift() uint64 {

@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"errors"
+
 	"github.com/weft-sdn/weft/southbound/flow"
 	"github.com/weft-sdn/weft/southbound/openflow"
 )
@@ -62,11 +64,10 @@ func (c *comparison) flow(s *openflow.FlowStats) error {
 	return nil
 }
 
-// ourNumber begins the numbers of our groups (8 of 32 bits) and meters (the part above the lowest 12 bits): they have no cookies.
+// ourNumber begins the numbers of our groups and meters (8 of 32 bits): they have no cookies.
 const ourNumber = 0x57
 
-func ourGroup(id uint32) bool { return id>>24 == ourNumber }
-func ourMeter(id uint32) bool { return id>>12 == ourNumber }
+func isOurs(id uint32) bool { return id>>24 == ourNumber }
 
 // finish compares groups and meters, and marks what the dumps did not show.
 func (c *comparison) finish(groups []flow.Group, meters []flow.Meter) {
@@ -82,13 +83,13 @@ func (c *comparison) finish(groups []flow.Group, meters []flow.Meter) {
 	t.onSwitch = onSwitch{map[uint32]bool{}, map[uint32]bool{}}
 	for _, g := range groups {
 		t.onSwitch.groups[g.ID] = true
-		if want, ok := t.groups[g.ID]; want != g && (ok || ourGroup(g.ID)) {
+		if want, ok := t.groups[g.ID]; want != g && (ok || isOurs(g.ID)) {
 			t.marked.groups[g.ID] = struct{}{}
 		}
 	}
 	for _, m := range meters {
 		t.onSwitch.meters[m.ID] = true
-		if want, ok := t.meters[m.ID]; want != m && (ok || ourMeter(m.ID)) {
+		if want, ok := t.meters[m.ID]; want != m && (ok || isOurs(m.ID)) {
 			t.marked.meters[m.ID] = struct{}{}
 		}
 	}
@@ -248,6 +249,10 @@ func (t *Target) done(b batch, err error) {
 	}
 	t.stats.Failures++
 	t.failure = err.Error()
+	// Meters are in no bundle: some may have been changed. And a flow whose meter somebody else removed is refused.
+	if len(b.keys.meters) > 0 || aboutMeter(err) {
+		t.synced = false
+	}
 	for k := range b.keys.flows {
 		t.marked.flows[k] = struct{}{}
 	}
@@ -258,6 +263,12 @@ func (t *Target) done(b batch, err error) {
 		t.marked.meters[id] = struct{}{}
 	}
 	t.signal()
+}
+
+// aboutMeter tells whether a switch refused a meter, or a flow for its meter.
+func aboutMeter(err error) bool {
+	e, ok := errors.AsType[*openflow.Error](err)
+	return ok && e.Type == openflow.ErrorTypeMeterModFailed
 }
 
 func (o onSwitch) note(c change) {
@@ -312,9 +323,9 @@ func (t *Target) drifted(u *openflow.FlowUpdate) bool {
 }
 
 // isolate leaves out a flow that the switch refuses, so that others are not held up by it. Groups and meters that are
-// refused are tried again as they are: flows that use them could not work without.
+// refused are tried again as they are: flows that use them could not work without. So is a flow whose meter is gone.
 func (t *Target) isolate(b batch, e *openflow.ModError) {
-	if c := b.about[e.Index]; c.what == addFlow {
+	if c := b.about[e.Index]; c.what == addFlow && !aboutMeter(e) {
 		t.mu.Lock()
 		t.refused[c.key] = e.Error()
 		t.mu.Unlock()

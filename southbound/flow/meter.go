@@ -36,6 +36,15 @@ func NewMeter(id uint32, flags MeterFlags, bands []Band) (Meter, error) {
 	if id == 0 || flags&MeterKbps != 0 && flags&MeterPktps != 0 || flags&(MeterKbps|MeterPktps) == 0 {
 		return Meter{}, fmt.Errorf("meter %d: flags %#x: %w", id, uint16(flags), ErrBadAction)
 	}
+	return newMeter(id, flags, bands...), nil
+}
+
+// PacketMeter makes a meter that drops what is more than so many packets a second, after a burst. The id must not be 0.
+func PacketMeter(id, rate, burst uint32) Meter {
+	return newMeter(id, MeterPktps|MeterBurst, Band{rate, burst})
+}
+
+func newMeter(id uint32, flags MeterFlags, bands ...Band) Meter {
 	b := make([]byte, 0, bandSize*len(bands))
 	for _, band := range bands {
 		if flags&MeterBurst == 0 {
@@ -45,7 +54,7 @@ func NewMeter(id uint32, flags MeterFlags, bands []Band) (Meter, error) {
 		b = be.AppendUint32(b, band.Rate)
 		b = zeros(be.AppendUint32(b, band.Burst), 4)
 	}
-	return Meter{ID: id, Flags: flags, Bands: string(b)}, nil
+	return Meter{ID: id, Flags: flags, Bands: string(b)}
 }
 
 // ParseBands reads the bands back.

@@ -74,7 +74,7 @@ func (s *Switch) ApplyGroup(m GroupMod) error {
 func (s *Switch) ApplyMeter(m MeterMod) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.atomically(func() error { return s.applyMeter(&m) })
+	return s.atomically(func() error { return s.applyMeter(&m, nil) })
 }
 
 // atomically takes back what change did when it fails. What monitors are told waits until it is certain.

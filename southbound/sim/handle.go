@@ -89,7 +89,7 @@ func (c *session) change(m openflow.Message) (func() error, error) {
 			return nil, err
 		}
 		mod := MeterMod{Command: commandOf(in.Command), Meter: flow.Meter{ID: in.ID, Flags: in.Flags, Bands: string(in.Bands)}}
-		return func() error { return c.sw.applyMeter(&mod) }, nil
+		return func() error { return c.sw.applyMeter(&mod, c) }, nil
 	}
 	return nil, refuse(typeExperimenter, openflow.CodeBundleBadMessage, "%s in a bundle", m.Type)
 }

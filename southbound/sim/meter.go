@@ -1,16 +1,14 @@
 package sim
 
 import (
-	"maps"
 	"time"
 
 	"github.com/weft-sdn/weft/southbound/flow"
 )
 
-func (s *Switch) applyMeter(m *MeterMod) error {
+func (s *Switch) applyMeter(m *MeterMod, by *session) error {
 	id := m.Meter.ID
-	old, before := s.meters[id], maps.Clone(s.meters)
-	s.onFailure(func() { s.meters = before })
+	old := s.meters[id]
 	switch m.Command {
 	case Add, Modify:
 		if (m.Command == Add) == (old != nil) {
@@ -20,16 +18,40 @@ func (s *Switch) applyMeter(m *MeterMod) error {
 		if err != nil {
 			return refuse(typeMeterModFailed, 8, "%w", err)
 		}
-		s.meters[id] = newMeter(m.Meter, bands, s.cfg.Now())
+		s.setMeter(id, newMeter(m.Meter, bands, s.cfg.Now()))
 	case Delete:
-		if id == anyGroup {
-			clear(s.meters)
+		for other := range s.meters {
+			if id == anyGroup || id == other {
+				s.dropMetered(other, by)
+				s.setMeter(other, nil)
+			}
 		}
-		delete(s.meters, id)
 	default:
 		return refuse(typeMeterModFailed, 4, "meter-mod command %d", m.Command)
 	}
 	return nil
+}
+
+func (s *Switch) setMeter(id uint32, m *meter) {
+	old := s.meters[id]
+	put := func(m *meter) {
+		if m == nil {
+			delete(s.meters, id)
+		} else {
+			s.meters[id] = m
+		}
+	}
+	put(m)
+	s.onFailure(func() { put(old) })
+}
+
+// dropMetered removes the flows that a meter limits.
+func (s *Switch) dropMetered(id uint32, by *session) {
+	for _, r := range s.selectRules(&FlowMod{Command: Delete, Flow: flow.Flow{Key: flow.Key{Table: AllTables}}}) {
+		if r.uses(opMeter, id) {
+			s.drop(r, removedMeter, by)
+		}
+	}
 }
 
 func newMeter(in flow.Meter, bands []flow.Band, now time.Time) *meter {

@@ -13,6 +13,7 @@ const (
 
 	removedDelete uint8 = 2
 	removedGroup  uint8 = 3
+	removedMeter  uint8 = 4
 
 	eventAdded    = openflow.FlowAdded
 	eventRemoved  = openflow.FlowDeleted

@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -197,6 +198,17 @@ func (s *Switch) Counters(k flow.Key) (packets, bytes uint64, ok bool) {
 		}
 	}
 	return 0, 0, false
+}
+
+// Meters returns the meters in the order of their ids.
+func (s *Switch) Meters() []flow.Meter {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []flow.Meter
+	for _, id := range slices.Sorted(maps.Keys(s.meters)) {
+		all = append(all, s.meters[id].Meter)
+	}
+	return all
 }
 
 // Flush removes all flows, groups and meters, as ovs-vswitchd does when it starts or a bridge gets its first controller.
