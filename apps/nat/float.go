@@ -55,6 +55,7 @@ func (a app) forward(r *table.Reader, f intent.PortForwarding, out *compile.Out)
 	a.translating(o, intent.Translation{
 		Of: f.Key, Host: p.Host, External: f.External, Internal: whole(f.Internal), Inward: true, Protocol: f.Protocol, Ports: f.Ports, To: f.To,
 	}, f.Ending, out)
+	o.loop(f.External, f.Protocol, f.Ports, p.Host, out)
 	match := flow.Match{o.at(), destination(f.External), flow.U32(flow.IPProto, uint32(f.Protocol))}
 	if f.To == f.Ports {
 		for _, ports := range pipeline.PortBlocks(f.Ports) {

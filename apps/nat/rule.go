@@ -90,6 +90,7 @@ func (a app) ruleIn(o outside, n intent.NATRule, host string, prio uint16, out *
 	if n.Stateless {
 		return
 	}
+	o.loop(n.External.Addr(), n.Protocol, n.Ports, host, out)
 	if _, translates := o.Translates(n.Internal.Addr().Is4()); !translates {
 		// Answers are translated; what else the address sends passes as it is.
 		inside := flow.Match{o.on(), o.at(), from(n.Internal)}

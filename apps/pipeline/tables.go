@@ -319,7 +319,7 @@ var Tables = []Table{
 	{
 		ID: Translate, Name: "translate",
 		Doc:   "Gives packets that go outside an address there.",
-		Match: fields(flow.Reg4, flow.Reg0, flow.Reg5, flow.Reg13, flow.EthType, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.SCTPSrc),
+		Match: fields(flow.Reg0, flow.Reg4, flow.Reg5, flow.Reg13, flow.EthType, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.TCPDst, flow.UDPDst, flow.SCTPSrc),
 		Set:   fields(flow.CTMark, flow.Reg4, flow.IPv4Src, flow.IPv6Src, flow.SCTPSrc),
 		Next:  []uint8{Translated, Turn, L2},
 		Miss:  Miss{Goto: L2},
@@ -329,9 +329,9 @@ var Tables = []Table{
 	{
 		ID: Translated, Name: "translated",
 		Doc:   "Lets packets outside that have an address from there, and drops those that could not be translated: no port was free for them, or their connection is not valid. What the router itself says to the outside comes from its own address there.",
-		Match: fields(flow.Reg0, flow.Reg5, flow.Reg13, flow.EthType, flow.IPv4Src, flow.IPv6Src, flow.CTState),
-		Set:   fields(flow.IPv4Src, flow.IPv6Src),
-		Next:  []uint8{Turn},
+		Match: fields(flow.Reg0, flow.Reg5, flow.Reg13, flow.EthType, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.CTState),
+		Set:   fields(flow.Reg13, flow.IPv4Src, flow.IPv6Src),
+		Next:  []uint8{Turn, ToController},
 		Apps:  []string{"nat"},
 	},
 	{

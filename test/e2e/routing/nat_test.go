@@ -32,6 +32,7 @@ func TestTranslation(t *testing.T) {
 	c.Run("port forwarding", func(c *e2e.Cloud) { forwarding(c, o, red, blue) })
 	c.Run("rules", func(c *e2e.Cloud) { rules(c, o, red, blue) })
 	c.Run("errors", func(c *e2e.Cloud) { translatedErrors(c, o, red, blue, floats["db2"]) })
+	c.Run("its own answer", func(c *e2e.Cloud) { ownAnswer(c, red) })
 	c.Run("exhaustion", func(c *e2e.Cloud) { exhaustion(c, o, red) })
 	c.Run("exhaustion of ports", func(c *e2e.Cloud) { portsExhausted(c, o, red) })
 	c.Run("restarts", func(c *e2e.Cloud) { restarts(c, o, red, blue, floats) })
@@ -185,6 +186,52 @@ func translatedErrors(c *e2e.Cloud, o *outside, red, blue *tenant, floating neti
 	}
 }
 
+// ownAnswer sends from one port to the same port of the address that packets leave with: neither do they come back to who sent them,
+// as their own answers, nor do forwarded ports lead elsewhere than they should.
+func ownAnswer(c *e2e.Cloud, t *tenant) {
+	outer := gatewayOf(c, t, true)
+	c.Apply(fmt.Sprintf("kind: PortForwarding\nproject: red\nname: same-port\nspec: {router: r1, protocol: udp, externalPorts: %q, port: web2}\n", "7100"))
+	c.Phase("portforwarding/red/same-port", weftv1.Status_PHASE_ACTIVE)
+	defer netlab.Must(t.vm["web2"].ServeUDP(":7100"))(c.T).Close()
+	for _, name := range []string{"db1", "web2"} { // from another host, and at the gateway
+		from := t.vm[name]
+		told := netlab.Must(from.Capture("icmp[icmptype] == 3"))(c.T)
+		back := netlab.Must(from.Capture("udp and src host " + outer.String()))(c.T)
+		for _, port := range []int{7200, 7201} {
+			conn := netlab.Must(from.ListenPacket("udp4", fmt.Sprintf(":%d", port)))(c.T)
+			defer conn.Close()
+			c.Eventually(10*time.Second, name+" is told that there is no such port", func() error {
+				if _, err := conn.WriteTo([]byte("x"), &net.UDPAddr{IP: outer.AsSlice(), Port: port}); err != nil {
+					return err
+				}
+				_, err := told.Expect(time.Second, "port unreachable", func(p gopacket.Packet) bool {
+					icmp, ok := p.Layer(layers.LayerTypeICMPv4).(*layers.ICMPv4)
+					return ok && icmp.TypeCode.Code() == 3
+				})
+				return err
+			})
+		}
+		if err := back.ExpectNone("its own packet", func(gopacket.Packet) bool { return true }); err != nil {
+			c.T.Error(err)
+		}
+	}
+	conn := netlab.Must(t.vm["db1"].ListenPacket("udp4", ":7100"))(c.T)
+	defer conn.Close()
+	c.Eventually(10*time.Second, "the forwarded port answers who sends from the same port", func() error {
+		c.Do(conn.SetDeadline(time.Now().Add(time.Second)))
+		if _, err := conn.WriteTo([]byte("x"), &net.UDPAddr{IP: outer.AsSlice(), Port: 7100}); err != nil {
+			return err
+		}
+		answer := make([]byte, 100)
+		n, from, err := conn.ReadFrom(answer)
+		if err == nil && (!strings.HasPrefix(string(answer[:n]), t.vm["web2"].Name()) || from.String() != outer.String()+":7100") {
+			err = fmt.Errorf("%q from %s", answer[:n], from)
+		}
+		return err
+	})
+	c.Delete(client.DeleteOptions{}, "portforwarding/red/same-port")
+}
+
 // exhaustion lets the gateway's zone hold few connections: what is too much is dropped and counted, and seen nowhere.
 func exhaustion(c *e2e.Cloud, o *outside, t *tenant) {
 	h := c.Host("h2")
@@ -195,9 +242,10 @@ func exhaustion(c *e2e.Cloud, o *outside, t *tenant) {
 			c.T.Fatalf("%v: %s", err, out)
 		}
 	}
+	from := t.vm["db1"]
+	c.Reach(netlab.Probe{From: from, To: o.router, Addr: server4}) // so that what is dropped from now on is not for want of a next hop
 	run("dpctl/flush-conntrack", fmt.Sprintf("zone=%d", zone))
 	run("dpctl/ct-set-limits", fmt.Sprintf("zone=%d,limit=3", zone))
-	from := t.vm["db1"]
 	arrived := netlab.Must(o.router.Capture("udp and dst port 4444"))(c.T)
 	for range 40 {
 		conn := netlab.Must(from.DialContext(c.T.Context(), "udp", server4.String()+":4444"))(c.T)
