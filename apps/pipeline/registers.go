@@ -58,8 +58,9 @@ var (
 	// Policy is what a port's security groups and its administrators' policies come to: the sender's until table resolve, then the
 	// receiver's. 0: everything passes.
 	Policy = flow.Sub{ID: flow.XReg7, Off: 0, Len: 64}
-	// Zone is where the connections of the frame's port are tracked: its network's zone, or its router's.
-	Zone = flow.Sub{ID: flow.Reg13, Off: 16, Len: 16}
+	// Zone is where the connections of the frame's port are tracked: its network's zone, or its router's. It has the register of Shard:
+	// a frame that is copied to many opens no connection, and each copy that is looked up is given its zone anew.
+	Zone = flow.Sub{ID: flow.Reg3, Off: 0, Len: 16}
 	// Judged is all that is found out while a packet is held against one policy.
 	Judged = flow.Sub{ID: flow.Reg4, Off: 0, Len: 8}
 	// Outgoing is 1 while rules about what ports send are asked, else those about what they get.
@@ -112,7 +113,7 @@ var (
 // Shared are pairs of registers that have the same bits: what the first one says has been acted on before the second one is set.
 var Shared = [][2]string{
 	{"nexthop4", "inner"}, {"slot", "edge"}, {"nexthop4", "list"}, {"inner", "list"}, {"slot", "among"}, {"edge", "among"},
-	{"nexthop6", "peer4"}, {"nexthop6", "peer6"}, {"peer4", "peer6"}, {"judged", "outgoing"}, {"judged", "decided"}, {"judged", "passed"},
+	{"nexthop6", "peer4"}, {"nexthop6", "peer6"}, {"peer4", "peer6"}, {"shard", "zone"}, {"judged", "outgoing"}, {"judged", "decided"}, {"judged", "passed"},
 	{"judged", "refused"}, {"judged", "told"}, {"judged", "as_answer"}, {"judged", "reported"}, {"judged", "at_receiver"},
 }
 
