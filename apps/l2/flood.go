@@ -219,8 +219,11 @@ func (a app) learned(r *table.Reader, p part, out *compile.Out) {
 			continue
 		}
 		way := pipeline.ViaSegment(s.Key.Index)
-		// The remote of a tunnel is learned, too.
-		out.Flow(p.host, pipeline.Unknown, prioLearned, flow.Match{p.net(), pipeline.Toward.Is(way)}, by.Leave(a.on(r, p.Network, s, p.host), carry.Remote{}))
+		leave := by.Leave(a.on(r, p.Network, s, p.host), carry.Remote{}) // the remote of a tunnel is learned, too
+		if wired(s) {
+			leave, _ = a.leave(r, p.Network, s, p.host, "")
+		}
+		out.Flow(p.host, pipeline.Unknown, prioLearned, flow.Match{p.net(), pipeline.Toward.Is(way)}, leave)
 		out.Flow(p.host, pipeline.Unknown, prioBack, flow.Match{p.net(), pipeline.Toward.Is(way), pipeline.Via.Is(way)}, nil)
 	}
 }

@@ -130,6 +130,31 @@ func (a app) routed(r *table.Reader, i intent.RouterInterface, out *compile.Out)
 	}
 }
 
+// wireSource gives what a router sends by a wire the host's own MAC address, where the router's is elsewhere; and what other hosts
+// have sent so has the router's again, before anybody else sees it.
+func (a app) wireSource(r *table.Reader, i intent.RouterInterface, out *compile.Out) {
+	router, ok := a.Routers.Get(r, i.Key.Router)
+	n, known := a.Networks.Get(r, i.Network)
+	if !ok || !router.Up || !known {
+		return
+	}
+	seat, seated := a.Seats.Get(r, intent.SeatKey{Network: i.Network, MAC: i.MAC})
+	for s := range a.SegmentsOf.List(r, i.Network) {
+		if !wired(s) {
+			continue
+		}
+		for _, host := range a.AttachedHosts.List(r, s.Key) {
+			out.Flow(host, pipeline.WireOrigin, prioWire,
+				flow.Match{pipeline.Net.Is(uint64(n.Tag)), pipeline.Via.Is(pipeline.ViaSegment(s.Key.Index)), pipeline.FromWireMAC(i.MAC)},
+				flow.Actions{flow.SetField(flow.MAC(flow.EthSrc, i.MAC)), flow.Goto(pipeline.Arrived)})
+			if seated && host != seat.Host {
+				out.Flow(host, pipeline.WireSource, prioWire, flow.Match{pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthSrc, i.MAC)},
+					flow.Actions{flow.SetField(flow.MAC(flow.EthSrc, pipeline.WireMAC(i.MAC, host)))})
+			}
+		}
+	}
+}
+
 // forwardFrom sends frames for p from one host to another by a segment, unless they came by that.
 func (a app) forwardFrom(r *table.Reader, n intent.Network, p intent.Port, s intent.Segment, at []int, host, next string, out *compile.Out) {
 	leave, ok := a.leave(r, n, s, host, next)
@@ -162,7 +187,7 @@ func (a app) leave(r *table.Reader, n intent.Network, s intent.Segment, from, to
 	}
 	switch by.Family() {
 	case carry.Wires:
-		return by.Leave(a.on(r, n, s, from), carry.Remote{}), true
+		return append(flow.Actions{flow.Resubmit(pipeline.WireSource)}, by.Leave(a.on(r, n, s, from), carry.Remote{})...), true
 	case carry.Tunnels:
 		h, ok := a.Hosts.Get(r, to)
 		if !ok || !h.TunnelIP.IsValid() {

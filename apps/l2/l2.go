@@ -19,6 +19,7 @@ type app struct{ *intent.Tables }
 const (
 	prioTagged, prioWhole = 100, 90  // classify
 	prioGroup             = 120      // wire_origin: a group address is nobody's
+	prioWire              = 110      // wire_origin, wire_source: hosts' own addresses for routers
 	prioPort              = 100      // wire_origin, l2: a port's address; in l2, of a port of this host
 	prioGiant             = 97       // l2: what is too large leaves the host by no way
 	prioRouted            = 250      // neighbour: what is too large has been answered before, if it is to be
@@ -39,6 +40,7 @@ func New(t *intent.Tables) compile.App {
 		compile.About("receive", t.Reaches, reachNetwork, a.receive),
 		compile.About("flood", t.Reaches, reachNetwork, a.flood),
 		compile.About("routed", t.RouterInterfaces, interfaceRouter, a.routed),
+		compile.About("wire_source", t.RouterInterfaces, interfaceRouter, a.wireSource),
 		compile.About("shard", t.Shards, shardNetwork, a.shard),
 	}}
 }

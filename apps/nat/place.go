@@ -1,8 +1,7 @@
 package nat
 
 import (
-	"hash/fnv"
-
+	"github.com/weft-sdn/weft/apps/pipeline"
 	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/intent"
 	"github.com/weft-sdn/weft/controller/table"
@@ -25,9 +24,9 @@ func (a app) place(r *table.Reader, g intent.Gateway, out *compile.Out) {
 		if !a.serves(r, host) || g.Host != "" && g.Host != host {
 			continue
 		}
-		any = higher(g.Router, any, host)
+		any = pipeline.Nearer(g.Router.String(), any, host)
 		if _, away := a.Away.Get(r, intent.Away{Host: host}); !away {
-			best = higher(g.Router, best, host)
+			best = pipeline.Nearer(g.Router.String(), best, host)
 		}
 	}
 	switch {
@@ -46,24 +45,6 @@ func (a app) place(r *table.Reader, g intent.Gateway, out *compile.Out) {
 	for _, at := range o.At {
 		compile.Emit(out, a.Externals, intent.External{Network: g.Network, IP: at.IP, MAC: g.MAC, Router: g.Router, Host: best})
 	}
-}
-
-// higher returns which of two hosts comes first for a router.
-func higher(router intent.Key, best, host string) string {
-	if best == "" || weight(router, host) > weight(router, best) {
-		return host
-	}
-	return best
-}
-
-func weight(router intent.Key, host string) uint64 {
-	h := fnv.New64a()
-	_, _ = h.Write([]byte(router.String() + " " + host)) // hashing cannot fail
-	n := h.Sum64()
-	// FNV's upper bits hardly depend on the last letters, which is where names of hosts differ.
-	n ^= n >> 33
-	n *= 0xff51afd7ed558ccd
-	return n ^ n>>33
 }
 
 // physical returns the physical network of an external one.

@@ -35,13 +35,14 @@ type app struct{ *intent.Tables }
 func New(t *intent.Tables) compile.App {
 	a := app{t}
 	return compile.App{Name: "neighbour", ID: id, Handler: newResolver(t), Rules: []compile.Rule{
-		compile.About("ask", t.Sites, func(s intent.Site) string { return s.Network.String() }, a.ask),
+		compile.About("ask", t.Reaches, func(x intent.Reach) string { return x.Network.String() }, a.ask),
 		compile.About("known", t.Neighbours, func(k intent.ExternalKey) string { return k.Network.String() }, a.known),
 	}}
 }
 
 // ask hands over packets for addresses that nobody is known to have, and the answers of those who have them.
-func (a app) ask(r *table.Reader, s intent.Site, out *compile.Out) {
+func (a app) ask(r *table.Reader, x intent.Reach, out *compile.Out) {
+	s := intent.Site(x)
 	n, ok := a.Networks.Get(r, s.Network)
 	if !ok || !a.wired(r, s.Network) {
 		return
@@ -91,7 +92,7 @@ func (a app) known(r *table.Reader, k intent.Neighbour, out *compile.Out) {
 	if k.IP.Is6() {
 		hop = flow.IP(pipeline.NextHop6.ID, k.IP)
 	}
-	for _, host := range a.SitesOf.List(r, k.Network) {
+	for _, host := range a.ReachOf.List(r, k.Network) {
 		out.Flow(host, pipeline.Neighbour, prioKnown, flow.Match{pipeline.Net.Is(uint64(n.Tag)), hop},
 			flow.Actions{flow.SetField(flow.MAC(flow.EthDst, k.MAC)), flow.Goto(pipeline.Translate)})
 	}

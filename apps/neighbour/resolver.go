@@ -148,7 +148,7 @@ func (s *resolver) ask(key intent.ExternalKey, q *asked, now time.Time, out *pun
 	}
 	hosts := []string{q.host}
 	if q.host == "" {
-		hosts = s.SitesOf.List(&r, key.Network)
+		hosts = s.ReachOf.List(&r, key.Network)
 	}
 	for _, host := range hosts {
 		mac, from, ok := s.source(&r, intent.Site{Network: key.Network, Host: host}, key.IP)

@@ -45,6 +45,7 @@ const (
 	Unknown         = 43
 	Flood           = 44
 	FloodLocal      = 46
+	WireSource      = 47
 	Paths           = 48
 	Received        = 50
 	ReceivedTrack   = 51
@@ -115,7 +116,7 @@ var Tables = []Table{
 		ID: WireOrigin, Name: "wire_origin",
 		Doc:   "Lets frames in from physical networks, but for those with the address of a port that is not reached that way, and remembers the addresses that are no port's.",
 		Match: fields(flow.Reg0, flow.Reg2, flow.EthSrc, flow.VLANVID),
-		Set:   fields(flow.Reg2),
+		Set:   fields(flow.Reg2, flow.EthSrc),
 		Next:  []uint8{Arrived, Dropped},
 		Apps:  []string{"l2"},
 	},
@@ -182,10 +183,10 @@ var Tables = []Table{
 		ID: Arrived, Name: "arrived",
 		Doc:   "Of the frames from other hosts and from physical networks, takes out those that are for a router's part which only this host has: its gateway, and the floating IPs that are here. Answers of stations that are no ports go to the controller.",
 		Match: fields(flow.Reg0, flow.EthDst, arpFields, ndFields),
-		Set:   fields(flow.Reg13, flow.Reg2),
+		Set:   fields(flow.Reg13, flow.Reg2, flow.EthDst),
 		Next:  []uint8{Resolve, RouterIn, L2, ToController},
 		Miss:  Miss{Goto: L2},
-		Apps:  []string{"base", "nat", "neighbour"},
+		Apps:  []string{"base", "nat", "neighbour", "route"},
 	},
 	{
 		ID: Sent, Name: "sent",
@@ -349,7 +350,7 @@ var Tables = []Table{
 		Doc:   "Decides where a frame goes: known unicast to the one port that has the address, broadcast and multicast to flood. Unknown unicast is dropped, unless the network has physical segments or ports without port security.",
 		Match: fields(flow.Reg0, flow.Reg2, flow.Reg4, flow.Reg12, flow.EthDst),
 		Set:   fields(flow.CTMark, flow.Reg1, flow.Reg2, flow.Reg4, flow.XReg7, flow.Reg6, flow.Reg7, flow.Reg12, leaveFields, flow.VLANVID),
-		Next:  []uint8{Members, Learned, Unknown, Flood, Paths, Received, Deliver, Dropped},
+		Next:  []uint8{Members, Learned, Unknown, Flood, WireSource, Paths, Received, Deliver, Dropped},
 		Again: L2,
 		Apps:  []string{"l2", "mcast", "security"},
 	},
@@ -374,7 +375,7 @@ var Tables = []Table{
 		Doc:   "Sends unicast to addresses that are no port's: where learned says, or else to every place that may have them.",
 		Match: fields(flow.Reg0, flow.Reg2, flow.Reg12),
 		Set:   fields(flow.Reg6, flow.Reg7, leaveFields, flow.VLANVID),
-		Next:  []uint8{Flood, Paths},
+		Next:  []uint8{Flood, WireSource, Paths},
 		Apps:  []string{"l2"},
 	},
 	{
@@ -382,7 +383,7 @@ var Tables = []Table{
 		Doc:   "Copies a frame once to each remote host that has the network, and to the network's local ports by shards.",
 		Match: fields(flow.Reg0, flow.Reg2),
 		Set:   fields(flow.Reg3, flow.Reg6, flow.Reg7, leaveFields, flow.VLANVID),
-		Next:  []uint8{FloodLocal, Paths},
+		Next:  []uint8{FloodLocal, WireSource, Paths},
 		Apps:  []string{"l2"},
 	},
 	{
@@ -392,6 +393,13 @@ var Tables = []Table{
 		Set:   fields(flow.Reg1, flow.Reg4, flow.XReg7),
 		Next:  []uint8{Received, Deliver},
 		Apps:  []string{"l2", "mcast"},
+	},
+	{
+		ID: WireSource, Name: "wire_source",
+		Doc:   "Gives frames of a router that leave by a wire the host's own MAC address, where the router's is another host's: switches outside see each address in one place.",
+		Match: fields(flow.Reg0, flow.EthSrc),
+		Set:   fields(flow.EthSrc),
+		Apps:  []string{"l2"},
 	},
 	{
 		ID: Paths, Name: "paths",

@@ -61,7 +61,7 @@ func (a app) enter(r *table.Reader, i intent.RouterInterface, out *compile.Out) 
 	if !ok {
 		return
 	}
-	for _, host := range a.SitesOf.List(r, i.Network) {
+	for _, host := range a.entrances(r, i) {
 		out.Flow(host, pipeline.RouterIn, 100,
 			flow.Match{pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthDst, i.MAC)},
 			flow.Actions{pipeline.Router.Set(uint64(router.Tag)), flow.Goto(pipeline.RouterLocal)})
@@ -75,10 +75,15 @@ func (a app) answer(r *table.Reader, i intent.RouterInterface, out *compile.Out)
 		return
 	}
 	net := pipeline.Net.Is(uint64(n.Tag))
-	for _, host := range a.SitesOf.List(r, i.Network) {
-		pipeline.Answer(out, host, net, pipeline.Station{MAC: i.MAC, IP: i.IP, As: pipeline.Gateway})
+	seat, _ := a.Seats.Get(r, intent.SeatKey{Network: i.Network, MAC: i.MAC})
+	for _, host := range a.entrances(r, i) {
+		var back flow.Actions
+		if host == seat.Host { // who asks may be on a wire
+			back = pipeline.ToSender()
+		}
+		pipeline.Answer(out, host, net, pipeline.Station{MAC: i.MAC, IP: i.IP, As: pipeline.Gateway, Back: back})
 		if i.IP.Is6() {
-			pipeline.Answer(out, host, net, pipeline.Station{MAC: i.MAC, IP: i.LinkLocal(), As: pipeline.Gateway})
+			pipeline.Answer(out, host, net, pipeline.Station{MAC: i.MAC, IP: i.LinkLocal(), As: pipeline.Gateway, Back: back})
 		}
 	}
 }
@@ -99,7 +104,7 @@ func (a app) echo(r *table.Reader, i intent.RouterInterface, out *compile.Out) {
 		for _, ip := range ips {
 			match, do := pipeline.EchoReply(ip)
 			out.Flow(host, pipeline.RouterLocal, prioEcho, append(flow.Match{own}, match...),
-				slices.Concat(do, pipeline.SwapMACs(), flow.Actions{flow.InPortOutput()}))
+				slices.Concat(do, pipeline.SwapMACs(), pipeline.ToSender()))
 			self := append(to(netip.PrefixFrom(ip, ip.BitLen())), own)
 			out.Flow(host, pipeline.RouterLocal, prioOwn+1, append(self[:3:3], flow.U32(flow.IPProto, protoUDP)), pipeline.Tell(pipeline.NoPort))
 			out.Flow(host, pipeline.RouterLocal, prioOwn, self, nil)

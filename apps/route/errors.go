@@ -23,10 +23,14 @@ var codes = map[pipeline.Fate]struct{ v4, v6 code }{
 }
 
 // answerer tells senders why their packets were not forwarded.
-type answerer struct{ *intent.Tables }
+type answerer struct {
+	*intent.Tables
+	told map[intent.SeatKey]*told
+	due  map[intent.SeatKey]struct{} // changed since, or not told often enough
+}
 
-// Tick implements punt.Handler: errors are sent at once or not at all.
-func (a *answerer) Tick(time.Time, *packets.Outbox) {}
+// Tick tells stations where routers are; errors are sent at once or not at all.
+func (a *answerer) Tick(_ time.Time, out *packets.Outbox) { a.tell(out) }
 
 // Packet answers a packet that could not be forwarded: at the port that it came in by, or else by the routes of its router.
 func (a *answerer) Packet(p *packets.Packet, out *packets.Outbox) {

@@ -22,7 +22,7 @@ type app struct{ *intent.Tables }
 // New returns the app.
 func New(t *intent.Tables) compile.App {
 	a := app{t}
-	return compile.App{Name: "route", ID: id, Handler: &answerer{t}, Rules: []compile.Rule{
+	return compile.App{Name: "route", ID: id, Handler: newAnswerer(t), Rules: []compile.Rule{
 		compile.About("reach", t.Sites, siteNetwork, a.reach),
 		compile.About("home", t.RouterInterfaces, interfaceRouter, a.home),
 		compile.About("size", t.RouterInterfaces, interfaceRouter, a.size),
@@ -33,6 +33,8 @@ func New(t *intent.Tables) compile.App {
 		compile.About("join", t.RouterInterfaces, interfaceRouter, a.join),
 		compile.ForEach("base", t.Hosts, a.base),
 		compile.About("enter", t.RouterInterfaces, interfaceRouter, a.enter),
+		compile.About("seat", t.RouterInterfaces, interfaceRouter, a.seat),
+		compile.About("front", t.RouterInterfaces, interfaceRouter, a.front),
 		compile.About("answer", t.RouterInterfaces, interfaceRouter, a.answer),
 		compile.About("echo", t.RouterInterfaces, interfaceRouter, a.echo),
 		compile.About("echo_far", t.RouterInterfaces, interfaceRouter, a.echoFar),

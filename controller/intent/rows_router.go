@@ -127,6 +127,25 @@ type Onward struct {
 // String returns "router/red/r1 to router/red/r2 by 10.9.0.2".
 func (o Onward) String() string { return fmt.Sprintf("%s to %s by %s", o.From, o.To, o.IP) }
 
+// SeatKey names a router on a network by its MAC address there.
+type SeatKey struct {
+	Network Key
+	MAC     flow.MACAddr
+}
+
+// String returns "fa:16:3e:00:00:01 on network/red/web".
+func (k SeatKey) String() string { return k.MAC.String() + " on " + k.Network.String() }
+
+// Seat is the host where a router's MAC address is for the stations on a network's wires. What other hosts send of the router has
+// addresses of their own.
+type Seat struct {
+	Key  SeatKey
+	Host string
+}
+
+// Equal tells whether two rows are the same.
+func (s Seat) Equal(o Seat) bool { return s == o }
+
 // Station is an address on a network.
 type Station struct {
 	Network Key

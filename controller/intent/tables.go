@@ -127,6 +127,7 @@ type Tables struct {
 	ActiveRouters *table.Table[ActiveRouter, ActiveRouter]
 	Reaches       *table.Table[Reach, Reach]
 	Routed        *table.Table[Routed, Routed]
+	Seats         *table.Table[SeatKey, Seat]
 
 	NeighboursOf *table.Index[Key, ExternalKey, Neighbour]           // of a network
 	NetworksBy   *table.Set[uint32, Key]                             // tag
@@ -190,6 +191,7 @@ func NewTables() *Tables {
 	t.RouterInterfaces = table.New(db, "routerinterface", func(i RouterInterface) InterfaceOf { return i.Key })
 	t.ActiveRouters = table.New(db, "activerouter", func(r ActiveRouter) ActiveRouter { return r })
 	t.Reaches = table.New(db, "reach", func(r Reach) Reach { return r })
+	t.Seats = table.New(db, "seat", func(s Seat) SeatKey { return s.Key })
 	t.Routed = table.New(db, "routed", func(r Routed) Routed { return r })
 	t.LooseSites = table.New(db, "loosesite", func(s LooseSite) LooseSite { return s })
 	t.Ways = table.New(db, "way", func(w Way) Way { return w })
