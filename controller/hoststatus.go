@@ -8,6 +8,8 @@ import (
 
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"github.com/weft-sdn/weft/apps/carry"
+	"github.com/weft-sdn/weft/apps/pipeline"
 	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/intent"
 	"github.com/weft-sdn/weft/controller/reconcile"
@@ -142,7 +144,32 @@ func (w *world) describe(name string, host *weftv1.HostStatus) {
 	if row, ok := w.tables.HostFacts.Peek(name); ok && row.TunnelIP.IsValid() {
 		host.TunnelIp = row.TunnelIP.String()
 	}
-	host.Ports = uint32(w.tables.BoundTo.Count(&table.Reader{}, name))
+	var r table.Reader // what is read here is nobody's to remember
+	host.Ports = uint32(w.tables.BoundTo.Count(&r, name))
+	host.RouterMacs = w.routerMACs(&r, name)
+}
+
+// routerMACs are the addresses by which a host sends what routers forward into physical networks, and whose they are.
+func (w *world) routerMACs(r *table.Reader, host string) map[string]string {
+	all := map[string]string{}
+	for seat := range w.tables.Seats.Scan() {
+		mac := seat.Key.MAC
+		if seat.Host != host {
+			mac = pipeline.WireMAC(mac, host)
+		}
+		for s := range w.tables.SegmentsOf.List(r, seat.Key.Network) {
+			by, err := carry.Of(s.Type)
+			if err != nil || by.Family() != carry.Wires || !slices.Contains(w.tables.AttachedHosts.List(r, s.Key), host) {
+				continue
+			}
+			for i := range w.tables.InterfacesOn.List(r, seat.Key.Network) {
+				if i.MAC == seat.Key.MAC {
+					all[mac.String()] = fmt.Sprintf("%s on %s", i.Key.Router, i.Network)
+				}
+			}
+		}
+	}
+	return all
 }
 
 // describe fills in how a host's database is connected.

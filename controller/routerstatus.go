@@ -25,6 +25,14 @@ func (c *core) overlayRouter(key intent.Key, v *verdict) {
 	}
 	s := v.status.GetRouter()
 	s.Hosts = slices.Clone(t.ActiveOn.List(&r, key))
+	for _, i := range s.GetInterfaces() {
+		i.Seat = ""
+		for face := range t.InterfacesOf.List(&r, key) {
+			if seat, ok := t.Seats.Get(&r, intent.SeatKey{Network: face.Network, MAC: face.MAC}); ok && strings.HasPrefix(i.GetAddress(), face.IP.String()+"/") {
+				i.Seat = seat.Host
+			}
+		}
+	}
 	s.Routes = nil
 	add := func(route *weftv1.RouteStatus) {
 		if !router.Up {

@@ -252,7 +252,10 @@ type HostStatus struct {
 	// Packets that its flows dropped, by reason, since the flows were made.
 	Drops map[string]uint64 `protobuf:"bytes,16,rep,name=drops,proto3" json:"drops,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value"`
 	// Ports of a bare OpenFlow switch.
-	SwitchPorts   []*SwitchPort `protobuf:"bytes,17,rep,name=switch_ports,json=switchPorts,proto3" json:"switch_ports,omitempty"`
+	SwitchPorts []*SwitchPort `protobuf:"bytes,17,rep,name=switch_ports,json=switchPorts,proto3" json:"switch_ports,omitempty"`
+	// MAC addresses by which it sends what routers forward into physical networks: the routers' own where their seat is here, else its
+	// own for them. The values say whose: "router/red/r1 on network/red/lan".
+	RouterMacs    map[string]string `protobuf:"bytes,18,rep,name=router_macs,json=routerMacs,proto3" json:"router_macs,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -402,6 +405,13 @@ func (x *HostStatus) GetDrops() map[string]uint64 {
 func (x *HostStatus) GetSwitchPorts() []*SwitchPort {
 	if x != nil {
 		return x.SwitchPorts
+	}
+	return nil
+}
+
+func (x *HostStatus) GetRouterMacs() map[string]string {
+	if x != nil {
+		return x.RouterMacs
 	}
 	return nil
 }
@@ -564,7 +574,7 @@ const file_weft_v1_host_proto_rawDesc = "" +
 	"\x13BridgeMappingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x11\n" +
-	"\x0f_admin_state_up\"\xc5\a\n" +
+	"\x0f_admin_state_up\"\xca\b\n" +
 	"\n" +
 	"HostStatus\x12\x1a\n" +
 	"\bhostname\x18\x01 \x01(\tR\bhostname\x12\x1b\n" +
@@ -586,14 +596,19 @@ const file_weft_v1_host_proto_rawDesc = "" +
 	"\x0fbridge_mappings\x18\x0e \x03(\v2'.weft.v1.HostStatus.BridgeMappingsEntryR\x0ebridgeMappings\x12/\n" +
 	"\atunnels\x18\x0f \x03(\v2\x15.weft.v1.TunnelStatusR\atunnels\x124\n" +
 	"\x05drops\x18\x10 \x03(\v2\x1e.weft.v1.HostStatus.DropsEntryR\x05drops\x126\n" +
-	"\fswitch_ports\x18\x11 \x03(\v2\x13.weft.v1.SwitchPortR\vswitchPorts\x1aA\n" +
+	"\fswitch_ports\x18\x11 \x03(\v2\x13.weft.v1.SwitchPortR\vswitchPorts\x12D\n" +
+	"\vrouter_macs\x18\x12 \x03(\v2#.weft.v1.HostStatus.RouterMacsEntryR\n" +
+	"routerMacs\x1aA\n" +
 	"\x13BridgeMappingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a8\n" +
 	"\n" +
 	"DropsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\"\x87\x01\n" +
+	"\x05value\x18\x02 \x01(\x04R\x05value:\x028\x01\x1a=\n" +
+	"\x0fRouterMacsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"\x87\x01\n" +
 	"\n" +
 	"Connection\x12\x1a\n" +
 	"\x16CONNECTION_UNSPECIFIED\x10\x00\x12\x16\n" +
@@ -627,7 +642,7 @@ func file_weft_v1_host_proto_rawDescGZIP() []byte {
 }
 
 var file_weft_v1_host_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_weft_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_weft_v1_host_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_weft_v1_host_proto_goTypes = []any{
 	(HostStatus_Connection)(0),    // 0: weft.v1.HostStatus.Connection
 	(*HostSpec)(nil),              // 1: weft.v1.HostSpec
@@ -637,22 +652,24 @@ var file_weft_v1_host_proto_goTypes = []any{
 	nil,                           // 5: weft.v1.HostSpec.BridgeMappingsEntry
 	nil,                           // 6: weft.v1.HostStatus.BridgeMappingsEntry
 	nil,                           // 7: weft.v1.HostStatus.DropsEntry
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	nil,                           // 8: weft.v1.HostStatus.RouterMacsEntry
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
 }
 var file_weft_v1_host_proto_depIdxs = []int32{
 	5, // 0: weft.v1.HostSpec.bridge_mappings:type_name -> weft.v1.HostSpec.BridgeMappingsEntry
 	0, // 1: weft.v1.HostStatus.openflow:type_name -> weft.v1.HostStatus.Connection
 	0, // 2: weft.v1.HostStatus.ovsdb:type_name -> weft.v1.HostStatus.Connection
-	8, // 3: weft.v1.HostStatus.since:type_name -> google.protobuf.Timestamp
+	9, // 3: weft.v1.HostStatus.since:type_name -> google.protobuf.Timestamp
 	6, // 4: weft.v1.HostStatus.bridge_mappings:type_name -> weft.v1.HostStatus.BridgeMappingsEntry
 	3, // 5: weft.v1.HostStatus.tunnels:type_name -> weft.v1.TunnelStatus
 	7, // 6: weft.v1.HostStatus.drops:type_name -> weft.v1.HostStatus.DropsEntry
 	4, // 7: weft.v1.HostStatus.switch_ports:type_name -> weft.v1.SwitchPort
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	8, // 8: weft.v1.HostStatus.router_macs:type_name -> weft.v1.HostStatus.RouterMacsEntry
+	9, // [9:9] is the sub-list for method output_type
+	9, // [9:9] is the sub-list for method input_type
+	9, // [9:9] is the sub-list for extension type_name
+	9, // [9:9] is the sub-list for extension extendee
+	0, // [0:9] is the sub-list for field type_name
 }
 
 func init() { file_weft_v1_host_proto_init() }
@@ -667,7 +684,7 @@ func file_weft_v1_host_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_weft_v1_host_proto_rawDesc), len(file_weft_v1_host_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

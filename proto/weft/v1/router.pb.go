@@ -805,7 +805,9 @@ type RouterInterfaceStatus struct {
 	// The port that the interface is by; empty: it is by subnet.
 	Port string `protobuf:"bytes,4,opt,name=port,proto3" json:"port,omitempty"`
 	// Its MAC address.
-	MacAddress    string `protobuf:"bytes,5,opt,name=mac_address,json=macAddress,proto3" json:"mac_address,omitempty"`
+	MacAddress string `protobuf:"bytes,5,opt,name=mac_address,json=macAddress,proto3" json:"mac_address,omitempty"`
+	// The host where stations on the wires of the network find it; empty: the network has no wire, or no host of it has one.
+	Seat          string `protobuf:"bytes,6,opt,name=seat,proto3" json:"seat,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -871,6 +873,13 @@ func (x *RouterInterfaceStatus) GetPort() string {
 func (x *RouterInterfaceStatus) GetMacAddress() string {
 	if x != nil {
 		return x.MacAddress
+	}
+	return ""
+}
+
+func (x *RouterInterfaceStatus) GetSeat() string {
+	if x != nil {
+		return x.Seat
 	}
 	return ""
 }
@@ -943,14 +952,15 @@ const file_weft_v1_router_proto_rawDesc = "" +
 	"\x06origin\x18\x02 \x01(\tR\x06origin\x12\x12\n" +
 	"\x04ways\x18\x03 \x03(\tR\x04ways\x12\x1a\n" +
 	"\brealised\x18\x04 \x01(\bR\brealised\x12\x16\n" +
-	"\x06reason\x18\x05 \x01(\tR\x06reason\"\x98\x01\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\"\xac\x01\n" +
 	"\x15RouterInterfaceStatus\x12\x16\n" +
 	"\x06subnet\x18\x01 \x01(\tR\x06subnet\x12\x18\n" +
 	"\anetwork\x18\x02 \x01(\tR\anetwork\x12\x18\n" +
 	"\aaddress\x18\x03 \x01(\tR\aaddress\x12\x12\n" +
 	"\x04port\x18\x04 \x01(\tR\x04port\x12\x1f\n" +
 	"\vmac_address\x18\x05 \x01(\tR\n" +
-	"macAddressB/Z-github.com/weft-sdn/weft/proto/weft/v1;weftv1b\x06proto3"
+	"macAddress\x12\x12\n" +
+	"\x04seat\x18\x06 \x01(\tR\x04seatB/Z-github.com/weft-sdn/weft/proto/weft/v1;weftv1b\x06proto3"
 
 var (
 	file_weft_v1_router_proto_rawDescOnce sync.Once

@@ -116,6 +116,26 @@ func steady(c *e2e.Cloud, red *tenant, station *netlab.Endpoint) {
 			}
 		}
 	}
+	var seats int
+	for _, host := range []string{"h1", "h2"} {
+		macs := c.Get("host/" + host).GetStatus().GetHost().GetRouterMacs()
+		for mac, whose := range macs {
+			if len(macs) != 1 || whose != "router/red/r1 on network/red/lan" || !slices.Contains(ours, mac) {
+				c.T.Errorf("%s says that it sends for %v", host, macs)
+			}
+			if mac == router.String() {
+				seats++
+			}
+		}
+	}
+	for _, i := range c.Get("router/red/r1").GetStatus().GetRouter().GetInterfaces() {
+		if (i.GetSeat() != "") != (i.GetNetwork() == "lan") {
+			c.T.Errorf("interface %v", i)
+		}
+	}
+	if seats != 1 {
+		c.T.Errorf("%d hosts are the router's seat", seats)
+	}
 	if !seen[router.String()] || len(seen) != 2 {
 		c.T.Errorf("the switch has seen %v, want the router's address %s and that of one of the hosts", places, router)
 	}
