@@ -44,11 +44,12 @@ func (e *Engine) sortLevels() {
 			}
 		}
 	}
-	for range e.rules { // the longest way without a cycle is shorter than this
+	for raised := true; raised; { // it ends: what is left has no cycles
+		raised = false
 		for _, r := range e.rules {
 			for _, reader := range e.rules {
-				if r.cycle == "" && reader.cycle == "" && r.feeds(reader) {
-					reader.level = max(reader.level, r.level+1)
+				if reader.level <= r.level && r.cycle == "" && reader.cycle == "" && r.feeds(reader) {
+					reader.level, raised = r.level+1, true
 				}
 			}
 		}
