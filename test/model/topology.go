@@ -13,6 +13,7 @@ type Topology struct {
 	Routers  []Router
 	Hosts    int
 	Outside  Outside // of routers without routes of their own
+	Security Security
 }
 
 // Network has up to one IPv4 and one IPv6 subnet.
@@ -38,6 +39,11 @@ type Port struct {
 	Host    int // 0: it is plugged nowhere
 	IPs     []netip.Addr
 	Down    bool
+
+	Project string         // empty: red
+	Groups  []string       // security groups: "red/web"
+	Pairs   []netip.Prefix // addresses that it may send from besides
+	Loose   bool           // it has no port security
 }
 
 // Router joins subnets.
@@ -77,18 +83,19 @@ func (t Topology) YAML() string {
 		if n.MTU > 0 {
 			mtu = fmt.Sprintf(", mtu: %d", n.MTU)
 		}
-		add("kind: Network\nproject: red\nname: %s\nspec: {type: %s, adminStateUp: %t%s}\n", n.Name, n.Type, !n.Down, mtu)
+		add("kind: Network\nproject: red\nname: %s\nspec: {type: %s, adminStateUp: %t, shared: true%s}\n", n.Name, n.Type, !n.Down, mtu)
 		for _, s := range n.Subnets {
 			add("kind: Subnet\nproject: red\nname: %s\nspec: {network: %s, cidr: %q, gatewayIp: %q}\n", s.Name, n.Name, s.CIDR, s.Gateway)
 		}
 	}
+	docs = append(docs, t.Security.yaml()...)
 	for _, p := range t.Ports {
 		var ips []string
 		for _, ip := range p.IPs {
 			ips = append(ips, fmt.Sprintf("{ip: %q}", ip))
 		}
-		add("kind: Port\nproject: red\nname: %s\nspec: {network: %s, adminStateUp: %t, fixedIps: [%s]}\n",
-			p.Name, t.Networks[p.Network].Name, !p.Down, strings.Join(ips, ", "))
+		add("kind: Port\nproject: %s\nname: %s\nspec: {network: red/%s, adminStateUp: %t, fixedIps: [%s]%s}\n",
+			p.Owner(), p.Name, t.Networks[p.Network].Name, !p.Down, strings.Join(ips, ", "), p.protection())
 	}
 	docs = append(docs, t.Outside.network()...)
 	for i, r := range t.Routers {

@@ -6,8 +6,6 @@ import (
 	"net/netip"
 	"strings"
 
-	"pgregory.net/rapid"
-
 	"github.com/weft-sdn/weft/apps"
 	"github.com/weft-sdn/weft/apps/pipeline"
 	"github.com/weft-sdn/weft/controller/compile"
@@ -22,7 +20,7 @@ import (
 
 // world is the real catalog and the real apps over simulated switches.
 type world struct {
-	rt       *rapid.T
+	rt       failer
 	catalog  *intent.Catalog
 	tables   *intent.Tables
 	engine   *compile.Engine
@@ -32,7 +30,13 @@ type world struct {
 	rev      int64
 }
 
-func newWorld(rt *rapid.T) *world {
+// failer is who is told that something cannot be: it does not return.
+type failer interface {
+	Fatal(...any)
+	Fatalf(string, ...any)
+}
+
+func newWorld(rt failer) *world {
 	w := &world{rt: rt, tables: intent.NewTables(), fabric: sim.NewFabric(), switches: map[string]*sim.Switch{}, plugged: map[string]intent.InterfaceKey{}}
 	var err error
 	if w.catalog, err = intent.NewCatalog(intent.CatalogConfig{Store: store.NewMemory()}); err != nil {
@@ -87,7 +91,7 @@ func (w *world) must(err error) {
 }
 
 // become makes a topology of what there is.
-func (w *world) become(rt *rapid.T, t Topology) {
+func (w *world) become(rt failer, t Topology) {
 	w.rt = rt
 	for i := range t.Hosts {
 		name, ip := fmt.Sprintf("h%d", i+1), netip.AddrFrom4([4]byte{192, 0, 2, byte(i + 1)})
@@ -107,6 +111,7 @@ func (w *world) become(rt *rapid.T, t Topology) {
 	if _, _, err := w.catalog.Apply(context.Background(), resources, nil); err != nil {
 		rt.Fatalf("%v\n%s", err, t.YAML())
 	}
+	w.unsaid(resources)
 	w.load()
 	for i, p := range t.Ports {
 		w.plug(i, p)
@@ -138,6 +143,8 @@ func (w *world) load() {
 			w.tables.Ports.Put(row)
 		case intent.KindRouter:
 			w.loadRouter(res, staying)
+		case intent.KindSecurityGroup, intent.KindSecurityPolicy, intent.KindAddressGroup:
+			w.loadSecurity(res, staying)
 		default:
 			w.loadOutside(res)
 		}
@@ -145,6 +152,9 @@ func (w *world) load() {
 	leave(w.tables.RouterInterfaces, func(i intent.RouterInterface) intent.InterfaceOf { return i.Key }, staying)
 	leave(w.tables.Routes, func(r intent.Route) intent.RouteKey { return r.Key }, staying)
 	leave(w.tables.Policies, func(p intent.Policy) intent.PolicyKey { return p.Key }, staying)
+	leave(w.tables.RuleLists, func(l intent.RuleList) intent.Key { return l.Key }, staying)
+	leave(w.tables.AddressSets, func(s intent.AddressSet) intent.Key { return s.Key }, staying)
+	leave(w.tables.Addresses, func(a intent.AddressOf) intent.AddressOf { return a }, staying)
 }
 
 func (w *world) loadRouter(res *weftv1.Resource, staying map[any]bool) {
@@ -199,11 +209,11 @@ func (w *world) plug(n int, p Port) {
 	w.must(sw.SetPort(sim.Port{Number: uint32(n + 1), Name: at.Name}))
 	w.fabric.Attach(p.Name, sw, uint32(n+1))
 	w.plugged[p.Name] = at
-	w.tables.Interfaces.Put(intent.Interface{Key: at, IfaceID: "red/" + p.Name, OFPort: uint32(n + 1), Seq: uint64(n + 1)})
+	w.tables.Interfaces.Put(intent.Interface{Key: at, IfaceID: p.Owner() + "/" + p.Name, OFPort: uint32(n + 1), Seq: uint64(n + 1)})
 }
 
 // send has an endpoint send a packet as a station does that knows its neighbours, and returns where it arrived.
-func (w *world) send(rt *rapid.T, t Topology, from int, sent Packet) []string {
+func (w *world) send(rt failer, t Topology, from int, sent Packet) []string {
 	p := t.Ports[from]
 	next, ok := w.mac(t.Next(from, sent.To))
 	if !ok || p.Host == 0 {
@@ -223,8 +233,10 @@ func (w *world) send(rt *rapid.T, t Topology, from int, sent Packet) []string {
 
 // mac is the address of an endpoint or a router.
 func (w *world) mac(port, router string) (flow.MACAddr, bool) {
-	if p, ok := w.tables.Ports.Peek(intent.Key{Kind: intent.KindPort, Project: "red", Name: port}); ok {
-		return p.MAC, true
+	for _, project := range projects {
+		if p, ok := w.tables.Ports.Peek(intent.Key{Kind: intent.KindPort, Project: project, Name: port}); ok {
+			return p.MAC, true
+		}
 	}
 	r, ok := w.tables.Routers.Peek(intent.Key{Kind: intent.KindRouter, Project: "red", Name: router})
 	return r.MAC, ok
