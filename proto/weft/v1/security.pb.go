@@ -149,7 +149,7 @@ type SecurityRule struct {
 	// Whether new connections that it is about are told of.
 	Log bool `protobuf:"varint,12,opt,name=log,proto3" json:"log,omitempty"`
 	// Of a SecurityPolicy, what becomes of packets: "allow", "drop", "reject" (their sender is told, by a TCP reset or by ICMP
-	// unreachable) or "pass" (what comes after the policies of this stage decides). Rules of a SecurityGroup have none: they allow.
+	// unreachable) or "pass" (the others of this scope and stage are not asked). Rules of a SecurityGroup have none: they allow.
 	Action        string `protobuf:"bytes,13,opt,name=action,proto3" json:"action,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
