@@ -252,7 +252,7 @@ func (e editor) drawRule() Rule {
 		r.Type = rapid.SampledFrom([]int{echo6, echoReply6, unreachable6}).Draw(e.rt, "of ICMPv6")
 	}
 	if r.Type >= 0 && e.one(2, "code") {
-		r.Code = rapid.SampledFrom([]int{0, 0, unreachableHost, unreachableAdress}).Draw(e.rt, "code of ICMP")
+		r.Code = rapid.SampledFrom([]int{0, 0, unreachableHost, unreachableAddress}).Draw(e.rt, "code of ICMP")
 	}
 	return r
 }

@@ -14,7 +14,6 @@ import (
 
 	"github.com/weft-sdn/weft/controller/intent"
 	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
-	"github.com/weft-sdn/weft/southbound/flow"
 )
 
 // How many histories are played, how many packets they must take at least, and how long a simpler history that fails too is looked for.
@@ -115,8 +114,12 @@ func (thrower) Fatalf(format string, args ...any) { panic(failure{fmt.Errorf(for
 // play makes one state of a history after the other, and tells which packet went elsewhere than it must.
 func play(h History) (seen tally, err error) {
 	defer func() {
-		if f, ok := recover().(failure); ok {
-			err = f
+		switch r := recover().(type) {
+		case nil:
+		case failure:
+			err = r
+		default:
+			panic(r)
 		}
 	}()
 	p := &player{w: newWorld(thrower{}), port: firstPort}
@@ -291,14 +294,10 @@ func (p *player) passes(from, to int, s Segment, must bool) {
 	for i, r := range j.Results {
 		fmt.Fprintf(&path, "at %#x: %v\n", j.Switches[i].DatapathID(), r.Drops)
 		for _, step := range r.Trace {
-			fmt.Fprintf(&path, "  %s\n", stepText(step.Table, step.Flow))
+			fmt.Fprintf(&path, "  table %d: %s\n", step.Table, step.Flow)
 		}
 	}
 	p.w.rt.Fatalf("state %d: %s sends %+v to %s: arrives at %v, want %v\n%s", p.state, sender.Name, s, receiver.Name, at, want, &path)
-}
-
-func stepText(table uint8, f flow.Flow) string {
-	return fmt.Sprintf("table %d: %s", table, f)
 }
 
 // loadSecurity takes over groups and policies.

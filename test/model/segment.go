@@ -33,9 +33,9 @@ const (
 )
 
 const (
-	echo, echoReply, unreachable       = 8, 0, 3
-	echo6, echoReply6, unreachable6    = 128, 129, 1
-	unreachableHost, unreachableAdress = 1, 3
+	echo, echoReply, unreachable        = 8, 0, 3
+	echo6, echoReply6, unreachable6     = 128, 129, 1
+	unreachableHost, unreachableAddress = 1, 3
 )
 
 // Answer is what the receiver sends back.
@@ -142,7 +142,7 @@ func Segments(from, to netip.Addr, next func() uint16) []Segment {
 	}
 	pings := []Segment{{Protocol: icmp, Type: echo}, {Protocol: icmp, Type: unreachable, Code: unreachableHost}}
 	if to.Is6() {
-		pings = []Segment{{Protocol: icmpv6, Type: echo6}, {Protocol: icmpv6, Type: unreachable6, Code: unreachableAdress}}
+		pings = []Segment{{Protocol: icmpv6, Type: echo6}, {Protocol: icmpv6, Type: unreachable6, Code: unreachableAddress}}
 	}
 	for _, p := range pings {
 		p.From, p.To, p.FromPort = from, to, next()
