@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
@@ -50,29 +52,63 @@ type measurement func(p pair, ctx context.Context) (carried, error)
 // carried is what a measurement found.
 type carried struct {
 	rate float64 // Mbit/s or 1,000 packets/s that arrived
-	cost float64 // processor time of the ovs-vswitchd of both hosts for what arrived, µs for each kilobyte or each packet
+	cost float64 // processor time of the ovs-vswitchd on the way for what arrived, µs for each kilobyte or each packet
 }
 
-// pair is two endpoints that reach each other.
-type pair struct{ from, to *netlab.Endpoint }
+// pair is two endpoints of which the first reaches the second.
+type pair struct {
+	from, to *netlab.Endpoint
+	addr     netip.Addr       // that the first one sends to
+	via      net.HardwareAddr // of the station that it sends frames to
+	on       []*netlab.Host   // whose switches' work counts, in the order in which a packet passes them
+}
 
-// carryKind measures one type. On a busy machine the rate of two runs is that of what else went on; what the switch worked for a
-// packet is the same then, and says what the rate of a machine that does nothing else is.
+// between is a pair of which one knows the other as its neighbour.
+func between(from, to *netlab.Endpoint) pair {
+	return pair{from, to, to.IPv4(), to.MAC(), slices.Compact([]*netlab.Host{from.Host(), to.Host()})}
+}
+
+// figure is what is measured of two pairs in turn: something that says how fast, and what the switches work for it.
+type figure struct {
+	name, unit     string
+	target         []func(*Result)
+	cost, costUnit string // empty: it is not counted
+	costTarget     []func(*Result)
+	measure        measurement
+}
+
+// carriedFigures are those of every way to carry packets. On a busy machine the rate of two runs is that of what else went on; what
+// the switch worked for a packet is the same then, and says what the rate of a machine that does nothing else is.
+func carriedFigures(target, costTarget []func(*Result)) []figure {
+	return []figure{
+		{"tcp_mbps", "Mbit/s", target, "tcp_cpu_us", "µs per kB", costTarget, pair.throughput},
+		{"kpps", "kpackets/s", target, "cpu_us", "µs per packet", costTarget, pair.packetRate},
+	}
+}
+
+// asPlain are the targets of what must be as good as plain Open vSwitch.
+func asPlain() (more, less []func(*Result)) {
+	return []func(*Result){targetRatioMin(carryRatio)}, []func(*Result){targetRatio(1 / carryRatio)}
+}
+
+// carryKind measures one type.
 func (b *bench) carryKind(ctx context.Context, k carryKind, ours, peer pair) error {
-	name, with := "carry."+k.typ, "plain Open vSwitch, "+k.plain
-	for _, m := range []struct {
-		rate, rateUnit, cost, costUnit string
-		measure                        measurement
-	}{
-		{"tcp_mbps", "Mbit/s", "tcp_cpu_us", "µs per kB", pair.throughput},
-		{"kpps", "kpackets/s", "cpu_us", "µs per packet", pair.packetRate},
-	} {
+	name := "carry." + k.typ
+	if err := b.compare(ctx, name, "plain Open vSwitch, "+k.plain, ours, peer, carriedFigures(asPlain())); err != nil {
+		return err
+	}
+	return b.countPasses(name, ours, 1, 2)
+}
+
+// compare measures a pair of ours and the peer's in turn.
+func (b *bench) compare(ctx context.Context, name, with string, ours, peer pair, figures []figure) error {
+	for _, f := range figures {
 		var rates, costs [2][]float64 // ours, the peer's
 		// The first round warms up what learns.
 		for i := range 1 + b.choose(9, 1) {
-			both, err := inTurn(ctx, i, ours, peer, m.measure)
+			both, err := inTurn(ctx, i, ours, peer, f.measure)
 			if err != nil {
-				return fmt.Errorf("%s: %w", m.rate, err)
+				return fmt.Errorf("%s: %w", f.name, err)
 			}
 			for who := range both {
 				if i > 0 {
@@ -80,19 +116,27 @@ func (b *bench) carryKind(ctx context.Context, k carryKind, ours, peer pair) err
 				}
 			}
 		}
-		b.add(name+"."+m.rate, m.rateUnit, rates[0], inPairs(with, rates[0], rates[1]), targetRatioMin(carryRatio))
-		b.add(name+"."+m.cost, m.costUnit, costs[0], inPairs(with, costs[0], costs[1]), targetRatio(1/carryRatio))
+		b.add(name+"."+f.name, f.unit, rates[0], append(f.target, inPairs(with, rates[0], rates[1]))...)
+		if f.cost != "" {
+			b.add(name+"."+f.cost, f.costUnit, costs[0], append(f.costTarget, inPairs(with, costs[0], costs[1]))...)
+		}
 	}
-	send, receive, err := ours.passes()
+	return nil
+}
+
+// countPasses counts how often a packet goes through the datapath of each host on its way, and says how often it may.
+func (b *bench) countPasses(name string, p pair, may ...float64) error {
+	per, err := p.passes()
 	if err != nil {
-		return err
+		return fmt.Errorf("passes: %w", err)
 	}
-	if k.sameHost {
-		b.add(name+".passes", "passes per packet", []float64{send}, targetValue(1))
-		return nil
+	names := []string{".passes"}
+	if len(per) > 1 {
+		names = []string{".send_passes", ".receive_passes"}
 	}
-	b.add(name+".send_passes", "passes per packet", []float64{send}, targetValue(1))
-	b.add(name+".receive_passes", "passes per packet", []float64{receive}, targetValue(2))
+	for i, n := range per {
+		b.add(name+names[i], "passes per packet", []float64{n}, targetValue(may[i]))
+	}
 	return nil
 }
 
@@ -163,7 +207,7 @@ func (p pair) iperf(ctx context.Context, options ...string) (r iperfReport, work
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
-	args := append([]string{"-c", p.to.IPv4().String(), "-J", "-t", strconv.Itoa(iperfSeconds)}, options...)
+	args := append([]string{"-c", p.addr.String(), "-J", "-t", strconv.Itoa(iperfSeconds)}, options...)
 	before, err := p.switchWork()
 	if err != nil {
 		return r, 0, err
@@ -179,12 +223,11 @@ func (p pair) iperf(ctx context.Context, options ...string) (r iperfReport, work
 	return r, after - before, err
 }
 
-// switchWork is for how long all threads of the ovs-vswitchd of the pair's hosts have been on a processor, to the nanosecond
+// switchWork is for how long all threads of the ovs-vswitchd on the way have been on a processor, to the nanosecond
 // (proc(5): /proc/pid/task/tid/schedstat); what a hypervisor takes away is not in it.
 func (p pair) switchWork() (time.Duration, error) {
-	hosts := []*netlab.Host{p.from.Host(), p.to.Host()}
 	var sum time.Duration
-	for _, h := range slices.Compact(hosts) {
+	for _, h := range p.on {
 		tasks, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", h.VswitchdPID()))
 		if err != nil || len(tasks) == 0 {
 			return 0, fmt.Errorf("host %s: threads of ovs-vswitchd: %d, %w", h.Name(), len(tasks), err)
@@ -229,28 +272,44 @@ func (p pair) serve() (stop func(), err error) {
 	return stop, nil
 }
 
-// passes sends frames one way and returns how often each went through the datapath of its sender's host and of its
-// receiver's.
-func (p pair) passes() (send, receive float64, err error) {
+// passes sends frames one way and returns how often each went through the datapaths on its way.
+func (p pair) passes() (per []float64, err error) {
 	frame, err := p.frame()
 	if err != nil {
-		return 0, 0, err
+		return nil, err
 	}
-	hosts := []*netlab.Host{p.from.Host(), p.to.Host()}
-	var before [2]netlab.Passes
-	for i, h := range hosts {
-		if before[i], err = h.Passes(); err != nil {
-			return 0, 0, err
+	var before []netlab.Passes
+	for _, h := range p.on {
+		n, err := h.Passes()
+		if err != nil {
+			return nil, err
 		}
+		before = append(before, n)
 	}
+	if err := p.sendFrames(frame); err != nil {
+		return nil, err
+	}
+	for i, h := range p.on {
+		after, err := h.Passes()
+		if err != nil {
+			return nil, err
+		}
+		// What else is about (address resolution, liveness) is less than a hundredth.
+		per = append(per, 1+float64((after.Recirculations-before[i].Recirculations)/(frameCount/100))/100)
+	}
+	return per, nil
+}
+
+// sendFrames sends a frame many times and sees each arrive.
+func (p pair) sendFrames(frame []byte) (err error) {
 	heard, err := p.to.Capture("udp dst port 9")
 	if err != nil {
-		return 0, 0, err
+		return err
 	}
 	defer closing(heard.Close, &err)
 	for sent := 0; sent < frameCount; sent += burst {
 		if err := p.from.Send(repeated(frame, burst)...); err != nil {
-			return 0, 0, err
+			return err
 		}
 		// All of a burst has arrived before the next one leaves: none is lost for want of a buffer.
 		err := netlab.Eventually(weftdWithin, "frames arrive", func() error {
@@ -260,19 +319,10 @@ func (p pair) passes() (send, receive float64, err error) {
 			return nil
 		})
 		if err != nil {
-			return 0, 0, err
+			return err
 		}
 	}
-	var per [2]float64
-	for i, h := range hosts {
-		after, err := h.Passes()
-		if err != nil {
-			return 0, 0, err
-		}
-		// What else is about (address resolution, liveness) is less than a hundredth.
-		per[i] = 1 + float64((after.Recirculations-before[i].Recirculations)/(frameCount/100))/100
-	}
-	return per[0], per[1], nil
+	return nil
 }
 
 const burst = 50

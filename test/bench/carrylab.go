@@ -116,20 +116,18 @@ func (l *carryLab) pairs(ctx context.Context, k carryKind) (ours, peer pair, err
 	if peer, err = k.peer(l, k); err != nil {
 		return ours, peer, err
 	}
-	for _, p := range []pair{ours, peer} {
-		// The first packets are for the tunnels' neighbours.
-		err = netlab.Eventually(weftdWithin, p.from.Name()+" reaches "+p.to.Name(), func() error {
-			r, err := p.from.Ping(p.to.IPv4().String(), netlab.PingOptions{Count: 1})
-			if err == nil && r.Lost() > 0 {
-				err = errors.New("no answer")
-			}
-			return err
-		})
-		if err != nil {
-			return ours, peer, err
+	return ours, peer, errors.Join(ours.reaches(), peer.reaches())
+}
+
+// reaches waits until the first packets have passed, which are for neighbours that are still to be found.
+func (p pair) reaches() error {
+	return netlab.Eventually(weftdWithin, p.from.Name()+" reaches "+p.addr.String(), func() error {
+		r, err := p.from.Ping(p.addr.String(), netlab.PingOptions{Count: 1})
+		if err == nil && r.Lost() > 0 {
+			err = errors.New("no answer")
 		}
-	}
-	return ours, peer, nil
+		return err
+	})
 }
 
 // second is the host of the second endpoint.
@@ -168,7 +166,7 @@ func (l *carryLab) ours(ctx context.Context, k carryKind) (pair, error) {
 		}
 		ends = append(ends, e)
 	}
-	return pair{ends[0], ends[1]}, nil
+	return between(ends[0], ends[1]), nil
 }
 
 // plainEnd makes an endpoint on a bridge that nobody manages, which is made where it does not exist.
@@ -196,7 +194,7 @@ func plainTunnel(port string) func(l *carryLab, k carryKind) (pair, error) {
 			}
 			ends = append(ends, e)
 		}
-		return pair{ends[0], ends[1]}, nil
+		return between(ends[0], ends[1]), nil
 	}
 }
 
@@ -205,27 +203,36 @@ func plainTunnel(port string) func(l *carryLab, k carryKind) (pair, error) {
 func plainWire(access, uplink []string) func(l *carryLab, k carryKind) (pair, error) {
 	return func(l *carryLab, k carryKind) (pair, error) {
 		var ends []*netlab.Endpoint
-		bridge, provider := "br-"+k.typ, l.physicals[plainPhysical].Bridge()
-		up, down := "up-"+k.typ, "down-"+k.typ
 		for i, h := range l.hosts {
-			e, err := l.plainEnd(k, i+1, h, bridge)
-			if err == nil {
-				_, err = h.Vsctl("add-port", bridge, up, "--", "set", "Interface", up, "type=patch", "options:peer="+down, "--",
-					"add-port", provider, down, "--", "set", "Interface", down, "type=patch", "options:peer="+up)
-			}
+			e, err := l.wiredEnd(k, i+1, h)
 			if err == nil && len(access) > 0 {
 				_, err = h.Vsctl(append([]string{"set", "Port", e.Port()}, access...)...)
 			}
 			if err == nil && len(uplink) > 0 {
-				_, err = h.Vsctl(append([]string{"set", "Port", down}, uplink...)...)
+				_, err = h.Vsctl(append([]string{"set", "Port", k.downlink()}, uplink...)...)
 			}
 			if err != nil {
 				return pair{}, err
 			}
 			ends = append(ends, e)
 		}
-		return pair{ends[0], ends[1]}, nil
+		return between(ends[0], ends[1]), nil
 	}
+}
+
+// downlink is the provider bridge's port to the bridge of plain endpoints.
+func (k carryKind) downlink() string { return "down-" + k.typ }
+
+// wiredEnd makes an endpoint on a bridge with a patch port to the provider bridge of the second physical network.
+func (l *carryLab) wiredEnd(k carryKind, n int, h *netlab.Host) (*netlab.Endpoint, error) {
+	bridge, provider := "br-"+k.typ, l.physicals[plainPhysical].Bridge()
+	up, down := "up-"+k.typ, k.downlink()
+	e, err := l.plainEnd(k, n, h, bridge)
+	if err == nil {
+		_, err = h.Vsctl("add-port", bridge, up, "--", "set", "Interface", up, "type=patch", "options:peer="+down, "--",
+			"add-port", provider, down, "--", "set", "Interface", down, "type=patch", "options:peer="+up)
+	}
+	return e, err
 }
 
 // plainBridge is two ports of one bridge.
@@ -238,16 +245,16 @@ func plainBridge(l *carryLab, k carryKind) (pair, error) {
 		}
 		ends = append(ends, e)
 	}
-	return pair{ends[0], ends[1]}, nil
+	return between(ends[0], ends[1]), nil
 }
 
 // frame is a small datagram from one end of the pair to the other.
 func (p pair) frame() ([]byte, error) {
-	ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP, SrcIP: p.from.IPv4().AsSlice(), DstIP: p.to.IPv4().AsSlice()}
+	ip := &layers.IPv4{Version: 4, TTL: 64, Protocol: layers.IPProtocolUDP, SrcIP: p.from.IPv4().AsSlice(), DstIP: p.addr.AsSlice()}
 	udp := &layers.UDP{SrcPort: 9, DstPort: 9}
 	if err := udp.SetNetworkLayerForChecksum(ip); err != nil {
 		return nil, err
 	}
-	eth := &layers.Ethernet{SrcMAC: p.from.MAC(), DstMAC: p.to.MAC(), EthernetType: layers.EthernetTypeIPv4}
+	eth := &layers.Ethernet{SrcMAC: p.from.MAC(), DstMAC: p.via, EthernetType: layers.EthernetTypeIPv4}
 	return netlab.Frame(eth, ip, udp, gopacket.Payload(make([]byte, 32)))
 }

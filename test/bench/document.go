@@ -41,6 +41,11 @@ const shapes = `## What is measured
   peer is a bridge of the same ovs-vswitchd with one flow, ` + "`actions=normal`" + `, and the same encapsulation, in turn. ` + "`tcp_mbps`" + ` is
   iperf3 over TCP with packets of 1,400 bytes, ` + "`kpps`" + ` datagrams of 64 bytes that arrive while as many are sent as the sender can.
   ` + "`_passes`" + ` is how often a packet goes through the datapath's tables on a host: taking off a tunnel header costs a second time.
+- **routing.data**: packets by way of a router, and translated at its gateway, in turn with those of plain Open vSwitch, which does not
+  route: two ports of a bridge (*local*), a bridge with a VXLAN port on each of two hosts (*across*), a patch port to the provider
+  bridge (*snat*, *float*: with a station on the wire). *hairpin*: an endpoint to its own floating IP. ` + "`rtt_us`" + ` is the median of 200
+  echoes, ` + "`conn_per_s`" + ` 3,000 TCP connections, eight at a time, each of which is reset when a byte of the server's has come. A
+  routed packet may take as many passes as a bridged one, a translated one 1 more, one that turns 2 more.
 - **routing.control**: weftd, and 50 simulated hosts with 100 endpoints each in a process of their own, on the same processors; networks of
   50 endpoints, one on each host, ten to a router with a gateway. ` + "`dhcp`" + `: all 5,000 endpoints ask at once; an exchange is
   DHCPDISCOVER, DHCPOFFER, DHCPREQUEST and DHCPACK, through the hosts' flows both ways. ` + "`float_add`" + `: a floating IP for one of the

@@ -32,13 +32,16 @@ func main() {
 	}
 }
 
-// start runs benchmarks, or simulated hosts for those of another process.
+// start runs benchmarks, or what those of another process need: simulated hosts, a client.
 func start(ctx context.Context, o options) error {
 	if hosts := os.Getenv(simulateEnv); hosts != "" {
 		return simulate(ctx, hosts, os.Stdout)
 	}
 	if hosts := os.Getenv(fleetEnv); hosts != "" {
 		return runFleet(ctx, hosts, os.Stdin, os.Stdout)
+	}
+	if task := os.Getenv(connectEnv); task != "" {
+		return connect(ctx, task, os.Stdout)
 	}
 	return run(ctx, o, os.Stdout)
 }
@@ -62,6 +65,7 @@ func suites() []suite {
 		{"of.resync", resyncSuite},
 		{"store", storeSuite},
 		{"carry", carrySuite},
+		{"routing.data", routedSuite},
 		{"routing.control", fleetSuite},
 		{"ctl.port_add.spread", spreadSuite},
 		{"ctl.bulk5000.spread", bulkSpreadSuite},
