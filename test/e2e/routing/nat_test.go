@@ -25,10 +25,10 @@ func TestTranslation(t *testing.T) {
 	c := e2e.New(t, e2e.Options{Hosts: e2e.Hosts(3)})
 	o := newOutside(c, "type: flat")
 	red, blue := newTenant(c, "red"), newTenant(c, "blue")
-	c.Apply(red.router(joined, gateway(", host: h2")), blue.router(joined, gateway("")))
+	c.Apply(red.router(joined, gateway(", host: h2, enableSnat6: true")), blue.router(joined, gateway("")))
 	o.leaks = netlab.Must(o.router.Capture("src net 10.0.0.0/8 or src net fd00::/8"))(c.T)
 	floats := float(c, red, "web1", "db2")
-	c.Run("passes through the datapath", func(c *e2e.Cloud) { passes(c, red, floats["web1"]) })
+	c.Run("passes through the datapath", func(c *e2e.Cloud) { passes(c, red, o, floats["web1"]) })
 	c.Run("port forwarding", func(c *e2e.Cloud) { forwarding(c, o, red, blue) })
 	c.Run("rules", func(c *e2e.Cloud) { rules(c, o, red, blue) })
 	c.Run("errors", func(c *e2e.Cloud) { translatedErrors(c, o, red, blue, floats["db2"]) })
@@ -41,26 +41,49 @@ func TestTranslation(t *testing.T) {
 	o.sealed(c)
 }
 
-// passes counts how often packets go through the tables: once more where they are translated, twice more where they turn.
-func passes(c *e2e.Cloud, t *tenant, own netip.Addr) {
-	from := t.vm["web1"]
+// passes counts how often packets go through the tables: routed ones as often as bridged ones, that is once more where a tunnel's
+// header is taken off; once more where they are translated, twice more where they turn.
+func passes(c *e2e.Cloud, t *tenant, o *outside, own netip.Addr) {
+	near, far := t.vm["web1"], t.vm["web2"] // the gateway is on the host of the second
 	const pings = 200
 	for _, tt := range []struct {
-		what, to string
-		each     uint64 // ping and its answer
+		what     string
+		from     *netlab.Endpoint
+		to       netip.Addr
+		at, also string // hosts
+		each     uint64 // recirculations of a ping and its answer on each of them
 	}{
-		{"routed on the same host", t.vm["db1"].IPv4().String(), 0}, {"to outside", server4.String(), 2}, {"to its own floating IP", own.String(), 4},
+		{"bridged on another host", near, far.IPv4(), "h1", "h2", 1},
+		{"bridged on another host, IPv6", near, far.IPv6(), "h1", "h2", 1},
+		{"routed on the same host", near, t.vm["db1"].IPv4(), "h1", "", 0},
+		{"routed on the same host, IPv6", near, t.vm["db1"].IPv6(), "h1", "", 0},
+		{"routed to another host", near, t.vm["db2"].IPv4(), "h1", "h3", 1},
+		{"routed to another host, IPv6", near, t.vm["db2"].IPv6(), "h1", "h3", 1},
+		{"to outside", far, server4, "h2", "", 2},
+		{"to outside, IPv6", far, server6, "h2", "", 2},
+		{"to outside with a floating IP", near, server4, "h1", "", 2},
+		{"from outside to a floating IP", o.router, own, "h1", "", 2},
+		{"to its own floating IP", near, own, "h1", "", 4},
 	} {
-		if _, err := from.Ping(tt.to, netlab.PingOptions{Count: 3}); err != nil {
+		if _, err := tt.from.Ping(tt.to.String(), netlab.PingOptions{Count: 3}); err != nil {
 			c.T.Fatal(err)
 		}
-		before := netlab.Must(from.Host().Passes())(c.T)
-		if r, err := from.Ping(tt.to, netlab.PingOptions{Count: pings, Interval: 5 * time.Millisecond}); err != nil || r.Lost() > 0 {
+		var hosts []*netlab.Host
+		var before []uint64
+		for _, name := range []string{tt.at, tt.also} {
+			if name != "" {
+				hosts = append(hosts, c.Host(name))
+				before = append(before, netlab.Must(c.Host(name).Passes())(c.T).Recirculations)
+			}
+		}
+		if r, err := tt.from.Ping(tt.to.String(), netlab.PingOptions{Count: pings, Interval: 5 * time.Millisecond}); err != nil || r.Lost() > 0 {
 			c.T.Errorf("%s: %+v, %v", tt.what, r, err)
 		}
-		again := netlab.Must(from.Host().Passes())(c.T).Recirculations - before.Recirculations
-		if most := tt.each*pings + pings/10; again > most || again < tt.each*pings {
-			c.T.Errorf("%s: %d recirculations for %d pings, want %d for each", tt.what, again, pings, tt.each)
+		for i, h := range hosts {
+			again := netlab.Must(h.Passes())(c.T).Recirculations - before[i]
+			if most := tt.each*pings + pings/10; again > most || again < tt.each*pings {
+				c.T.Errorf("%s: %d recirculations for %d pings on %s, want %d for each", tt.what, again, pings, h.Name(), tt.each)
+			}
 		}
 	}
 }
