@@ -72,7 +72,7 @@ func (w listWriter) rule(outgoing uint64, s step, n numbered, g gate) {
 	if open := g(); open.ID != 0 {
 		bits = flow.Join(bits, open)
 	}
-	c := compile.Counter{Kind: Matched, Subject: w.list.Key.String() + "/" + n.Name}
+	c := compile.Counter{Kind: intent.SecurityRuleCounter, Subject: intent.SecurityRuleSubject(w.list.Key, n.Name)}
 	do := w.decide(outgoing, n)
 	if n.Protocol == intent.AnyValue && !n.Remote.IsValid() {
 		for _, m := range family(n.Family) {

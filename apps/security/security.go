@@ -7,11 +7,8 @@ import (
 
 const id = 18 // of the app
 
-// Kinds of counters. Their subjects are a list's key and a rule's name ("securitygroup/red/web/http"), and hosts.
-const (
-	Matched = "security-rule"
-	Cut     = "connections-cut"
-)
+// Cut is the kind of counter of established connections that were ended on a host ("host/h1").
+const Cut = "connections-cut"
 
 type app struct{ *intent.Tables }
 
