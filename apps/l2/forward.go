@@ -20,7 +20,7 @@ func (a app) forward(r *table.Reader, p intent.Port, out *compile.Out) {
 	b, bound := a.Bindings.Get(r, p.Key)
 	if bound {
 		g, _ := a.Guards.Get(r, p.Key)
-		hand, next := pipeline.HandTo(b.OFPort, g)
+		hand, next := pipeline.HandTo(b.OFPort, pipeline.Guard{Policy: g.Policy, Stateless: g.Stateless})
 		out.Flow(b.Host, pipeline.L2, prioPort,
 			flow.Match{pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthDst, p.MAC)}, append(hand, flow.Goto(next)))
 	}

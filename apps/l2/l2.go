@@ -89,7 +89,7 @@ func (a app) attach(r *table.Reader, b intent.Binding, out *compile.Out) {
 	}
 	do := flow.Actions{pipeline.Net.Set(uint64(n.Tag))}
 	if g, ok := a.Guards.Get(r, b.Port); ok {
-		do = append(append(do, pipeline.Guarded(g)...), pipeline.Zone.Set(uint64(n.Zone)))
+		do = append(append(do, pipeline.Guard{Policy: g.Policy, Stateless: g.Stateless}.Set()...), pipeline.Zone.Set(uint64(n.Zone)))
 	}
 	do = append(do, flow.Goto(next))
 	if b.MTU > n.MTU {
@@ -148,7 +148,7 @@ func (a app) shard(r *table.Reader, s intent.Shard, out *compile.Out) {
 	var copies flow.Actions
 	for b := range a.BoundIn.List(r, s) {
 		g, _ := a.Guards.Get(r, b.Port)
-		hand, next := pipeline.HandTo(b.OFPort, g)
+		hand, next := pipeline.HandTo(b.OFPort, pipeline.Guard{Policy: g.Policy, Stateless: g.Stateless})
 		copies = append(append(copies, hand...), flow.Resubmit(next))
 	}
 	out.Flow(s.Site.Host, pipeline.FloodLocal, 100,

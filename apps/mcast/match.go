@@ -28,7 +28,7 @@ func families() []flow.Field {
 }
 
 // ports are OpenFlow ports that get a copy, with their policies.
-type ports map[uint32]intent.Guard
+type ports map[uint32]pipeline.Guard
 
 func (p ports) copies() flow.Actions {
 	var do flow.Actions

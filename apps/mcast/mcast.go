@@ -117,7 +117,7 @@ func (a app) local(r *table.Reader, h intent.Heard, out *compile.Out) {
 	}
 	add := func(to ports, l intent.Listener) {
 		g, _ := a.Guards.Get(r, l.Port)
-		to[l.OFPort] = g
+		to[l.OFPort] = pipeline.Guard{Policy: g.Policy, Stateless: g.Stateless}
 	}
 	all := ports{}
 	for l := range a.ListenersIn.List(r, intent.Heard{Shard: h.Shard}) {

@@ -58,7 +58,7 @@ func (a app) forward(r *table.Reader, f intent.PortForwarding, out *compile.Out)
 	o.loop(f.External, f.Protocol, f.Ports, p.Host, out)
 	match := flow.Match{o.at(), destination(f.External), flow.U32(flow.IPProto, uint32(f.Protocol))}
 	if f.To == f.Ports {
-		for _, ports := range pipeline.PortBlocks(f.Ports) {
+		for _, ports := range pipeline.PortBlocks(f.Ports.First, f.Ports.Last) {
 			out.Flow(p.Host, pipeline.Untranslate, prioPorts, with(match, ports.Of(portField(f.Protocol))),
 				o.track(flow.NATSpec{Flags: flow.NATDst, MinAddr: f.Internal}, pipeline.RouterLocal))
 		}

@@ -123,7 +123,7 @@ func ruleParts(n intent.NATRule) []rulePart {
 	case n.Ports == intent.PortRange{}:
 		return []rulePart{{}}
 	case n.To == n.Ports:
-		for _, b := range pipeline.PortBlocks(n.Ports) {
+		for _, b := range pipeline.PortBlocks(n.Ports.First, n.Ports.Last) {
 			parts = append(parts, rulePart{flow.Match{b.Of(portField(n.Protocol))}, 0})
 		}
 	default:

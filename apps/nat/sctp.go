@@ -28,7 +28,7 @@ func (o outside) associations(x exchange, out *compile.Out) {
 		in, back = with(in, optional(only, from)...), with(back, optional(only, toward)...)
 		inside, again := flow.SetField(destination(x.internal)), flow.SetField(source(x.external))
 		if x.to == x.ports {
-			for _, b := range pipeline.PortBlocks(x.ports) {
+			for _, b := range pipeline.PortBlocks(x.ports.First, x.ports.Last) {
 				out.Flow(x.host, pipeline.Untranslate, x.in, with(in, b.Of(flow.SCTPDst)), flow.Actions{inside, flow.Goto(pipeline.RouterLocal)})
 				out.Flow(x.host, pipeline.Translate, x.out, with(back, b.Of(flow.SCTPSrc)), flow.Actions{again, flow.Goto(pipeline.Translated)})
 			}

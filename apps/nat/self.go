@@ -41,7 +41,7 @@ func (o outside) loop(external netip.Addr, protocol uint8, ports intent.PortRang
 	}
 	do := o.track(flow.NATSpec{Flags: flow.NATSrc, MinAddr: own, MinPort: from.First, MaxPort: from.Last}, pipeline.Translated)
 	match := flow.Match{o.on(), o.at(), destination(external), flow.U32(flow.IPProto, uint32(protocol))}
-	for _, b := range pipeline.PortBlocks(ports) {
+	for _, b := range pipeline.PortBlocks(ports.First, ports.Last) {
 		out.Flow(host, pipeline.Translate, prioSelf+1, with(match, b.Of(portField(protocol))), do)
 	}
 }

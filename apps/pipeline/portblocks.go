@@ -1,9 +1,6 @@
 package pipeline
 
-import (
-	"github.com/weft-sdn/weft/controller/intent"
-	"github.com/weft-sdn/weft/southbound/flow"
-)
+import "github.com/weft-sdn/weft/southbound/flow"
 
 // PortBlock is ports of a transport protocol that share their upper bits.
 type PortBlock struct {
@@ -19,10 +16,10 @@ func (b PortBlock) Of(field flow.FieldID) flow.Field {
 	return flow.Masked(field, uint64(b.first), uint64(0xffff)<<b.bits&0xffff)
 }
 
-// PortBlocks covers a range with as few blocks as it takes.
-func PortBlocks(p intent.PortRange) []PortBlock {
+// PortBlocks covers the ports from one to another with as few blocks as it takes.
+func PortBlocks(from, to uint16) []PortBlock {
 	var all []PortBlock
-	for first, last := uint32(p.First), uint32(p.Last); first <= last; {
+	for first, last := uint32(from), uint32(to); first <= last; {
 		bits := uint8(0)
 		for bits < 16 && first&(1<<bits) == 0 && first+(2<<bits)-1 <= last {
 			bits++

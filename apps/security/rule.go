@@ -155,7 +155,7 @@ func (v view) matches(n numbered) []flow.Match {
 			if field == 0 {
 				continue // Open vSwitch does not know where the protocol has its ports
 			}
-			for _, block := range pipeline.PortBlocks(n.Ports) {
+			for _, block := range pipeline.PortBlocks(n.Ports.First, n.Ports.Last) {
 				all = append(all, append(m[:len(m):len(m)], block.Of(field)))
 			}
 		default:

@@ -32,7 +32,7 @@ const (
 type connector struct{ samples int }
 
 // rate opens connections: each one is there when a byte of the server's has arrived, and is then reset.
-func (c *connector) rate(p pair, ctx context.Context) (carried, error) {
+func (c *connector) rate(ctx context.Context, p pair) (carried, error) {
 	l, err := p.to.Listen("tcp", connectPort)
 	if err != nil {
 		return carried{}, err

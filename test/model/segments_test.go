@@ -170,12 +170,27 @@ func (f *floor) Apply(_ int64, deltas []compile.HostDelta) {
 				f.must(sw.SetPort(sim.Port{Number: p.OFPort, Name: p.Name, Tunnel: tunnel}))
 			}
 		}
-		for _, k := range d.RemovedFlows {
-			f.must(sw.Apply(sim.FlowMod{Command: sim.DeleteStrict, Flow: flow.Flow{Key: k}}))
+		write(f.must, sw, d)
+	}
+}
+
+// write brings a switch's flows and meters to what is wanted: meters are there before the flows that use them.
+func write(must func(error), sw *sim.Switch, d compile.HostDelta) {
+	for _, m := range d.AddedMeters {
+		command := sim.Add
+		if slices.ContainsFunc(sw.Meters(), func(old flow.Meter) bool { return old.ID == m.ID }) {
+			command = sim.Modify
 		}
-		for _, added := range d.AddedFlows {
-			f.must(sw.Apply(sim.FlowMod{Command: sim.Add, Flow: withoutLearning(f.must, added)}))
-		}
+		must(sw.ApplyMeter(sim.MeterMod{Command: command, Meter: m}))
+	}
+	for _, k := range d.RemovedFlows {
+		must(sw.Apply(sim.FlowMod{Command: sim.DeleteStrict, Flow: flow.Flow{Key: k}}))
+	}
+	for _, added := range d.AddedFlows {
+		must(sw.Apply(sim.FlowMod{Command: sim.Add, Flow: withoutLearning(must, added)}))
+	}
+	for _, id := range d.RemovedMeters {
+		must(sw.ApplyMeter(sim.MeterMod{Command: sim.Delete, Meter: flow.Meter{ID: id}}))
 	}
 }
 

@@ -53,12 +53,7 @@ func (w *world) Apply(_ int64, deltas []compile.HostDelta) {
 	for _, d := range deltas {
 		sw := w.switches[d.Host]
 		w.ports(sw, d)
-		for _, k := range d.RemovedFlows {
-			w.must(sw.Apply(sim.FlowMod{Command: sim.DeleteStrict, Flow: flow.Flow{Key: k}}))
-		}
-		for _, f := range d.AddedFlows {
-			w.must(sw.Apply(sim.FlowMod{Command: sim.Add, Flow: withoutLearning(w.must, f)}))
-		}
+		write(w.must, sw, d)
 	}
 }
 
