@@ -154,16 +154,14 @@ func (b *bench) routedKind(ctx context.Context, l *routedLab, k routedKind) erro
 			more, less = asPlain()
 		}
 		figures := append([]figure{{name: "rtt_us", unit: "µs", target: less, measure: pair.roundTrip}}, carriedFigures(more, less)...)
-		figures = append(figures, figure{"conn_per_s", "connections/s", more, "conn_cpu_us", "µs per connection", nil, opened})
+		figures = append(figures, figure{"conn_per_s", "connections/s", more, "conn_cpu_us", "µs per connection", nil,
+			func(p pair, ctx context.Context) (carried, error) { return new(connector).rate(ctx, p) }})
 		if err := b.compare(ctx, name, "plain Open vSwitch, "+k.plain, k.ours, peer, figures); err != nil {
 			return err
 		}
 	}
 	return b.countPasses(name, k.ours, k.may...)
 }
-
-// opened measures connections.
-func opened(p pair, ctx context.Context) (carried, error) { return new(connector).rate(ctx, p) }
 
 // roundTrip is the median of many echoes.
 func (p pair) roundTrip(context.Context) (carried, error) {

@@ -104,6 +104,12 @@ func (r *rack) carry(transparent bool, segments ...intent.Segment) {
 			}
 		}
 		r.must(h.Vsctl(command[1:]...))
+		r.must(h.Ofctl("-O", "OpenFlow13", "del-meters", pipeline.Bridge))
+		for _, m := range state.Meters {
+			band := netlab.Must(m.ParseBands())(r.t)[0]
+			r.must(h.Ofctl("-O", "OpenFlow13", "add-meter", pipeline.Bridge,
+				fmt.Sprintf("meter=%d,pktps,burst,bands=type=drop,rate=%d,burst_size=%d", m.ID, band.Rate, band.Burst)))
+		}
 		var lines strings.Builder
 		for _, f := range state.Flows {
 			match := pipeline.MatchText(f)
