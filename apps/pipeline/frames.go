@@ -67,7 +67,7 @@ func Answerer(frame []byte) (netip.Addr, flow.MACAddr, bool) {
 }
 
 func arp(mac flow.MACAddr, from netip.Addr, to flow.MACAddr, ip netip.Addr, op uint16) ([]byte, error) {
-	return serialize(
+	return Serialize(
 		&layers.Ethernet{SrcMAC: mac[:], DstMAC: to[:], EthernetType: layers.EthernetTypeARP},
 		&layers.ARP{
 			AddrType: layers.LinkTypeEthernet, Protocol: layers.EthernetTypeIPv4, HwAddressSize: 6, ProtAddressSize: 4, Operation: op,
@@ -81,7 +81,7 @@ func icmpv6(mac flow.MACAddr, from netip.Addr, to flow.MACAddr, ip netip.Addr, t
 	if err := icmp.SetNetworkLayerForChecksum(head); err != nil {
 		return nil, err
 	}
-	return serialize(&layers.Ethernet{SrcMAC: mac[:], DstMAC: to[:], EthernetType: layers.EthernetTypeIPv6}, head, icmp, message)
+	return Serialize(&layers.Ethernet{SrcMAC: mac[:], DstMAC: to[:], EthernetType: layers.EthernetTypeIPv6}, head, icmp, message)
 }
 
 // groupMAC is where frames to an IPv6 group go (RFC 2464, section 7).
@@ -90,7 +90,8 @@ func groupMAC(group netip.Addr) flow.MACAddr {
 	return flow.MACAddr{0x33, 0x33, raw[12], raw[13], raw[14], raw[15]}
 }
 
-func serialize(all ...gopacket.SerializableLayer) ([]byte, error) {
+// Serialize makes a frame of its layers, with lengths and checksums.
+func Serialize(all ...gopacket.SerializableLayer) ([]byte, error) {
 	b := gopacket.NewSerializeBuffer()
 	err := gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, all...)
 	return b.Bytes(), err

@@ -218,8 +218,9 @@ var Tables = []Table{
 		ID: SentVerdict, Name: "sent_verdict",
 		Doc:   "Does with a packet what the sender's policies have decided.",
 		Match: fields(flow.Reg4, flow.EthType, flow.CTState, flow.CTMark),
-		Set:   fields(flow.Reg2, flow.CTMark),
-		Next:  []uint8{Resolve, Dropped},
+		Set:   fields(flow.Reg2, flow.Reg4, flow.Reg13, flow.CTMark),
+		Next:  []uint8{Resolve, Dropped, ToController},
+		Again: SentVerdict,
 		Apps:  []string{"security"},
 	},
 	{
@@ -438,8 +439,9 @@ var Tables = []Table{
 		ID: ReceivedVerdict, Name: "received_verdict",
 		Doc:   "Does with a packet what the receiver's policies have decided.",
 		Match: fields(flow.Reg4, flow.EthType, flow.CTState, flow.CTMark),
-		Set:   fields(flow.Reg2, flow.CTMark),
-		Next:  []uint8{Deliver, Dropped},
+		Set:   fields(flow.Reg2, flow.Reg4, flow.Reg13, flow.CTMark),
+		Next:  []uint8{Deliver, Dropped, ToController},
+		Again: ReceivedVerdict,
 		Apps:  []string{"security"},
 	},
 	{

@@ -12,14 +12,14 @@ import (
 )
 
 // codes are what RFC 792, RFC 1812 (section 5.2.7) and RFC 4443 (section 3) say for each fate.
-var codes = map[pipeline.Fate]struct{ v4, v6 code }{
-	pipeline.Expired:         {code{11, 0}, code{3, 0}},
-	pipeline.NoRoute:         {code{3, 0}, code{1, 0}},
-	pipeline.Prohibited:      {code{3, 13}, code{1, 1}},
-	pipeline.NoHost:          {code{3, 1}, code{1, 3}},
-	pipeline.NoPort:          {code{3, 3}, code{1, 4}},
-	pipeline.TooLarge:        {code{3, 4}, code{2, 0}},
-	pipeline.TooLargeOutside: {code{3, 4}, code{2, 0}},
+var codes = map[pipeline.Fate]struct{ v4, v6 pipeline.ICMPCode }{
+	pipeline.Expired:         {pipeline.ICMPCode{11, 0}, pipeline.ICMPCode{3, 0}},
+	pipeline.NoRoute:         {pipeline.ICMPCode{3, 0}, pipeline.ICMPCode{1, 0}},
+	pipeline.Prohibited:      {pipeline.ICMPCode{3, 13}, pipeline.ICMPCode{1, 1}},
+	pipeline.NoHost:          {pipeline.ICMPCode{3, 1}, pipeline.ICMPCode{1, 3}},
+	pipeline.NoPort:          {pipeline.ICMPCode{3, 3}, pipeline.ICMPCode{1, 4}},
+	pipeline.TooLarge:        {pipeline.ICMPCode{3, 4}, pipeline.ICMPCode{2, 0}},
+	pipeline.TooLargeOutside: {pipeline.ICMPCode{3, 4}, pipeline.ICMPCode{2, 0}},
 }
 
 // answerer tells senders why their packets were not forwarded.
@@ -69,24 +69,24 @@ func (a *answerer) answer(r *table.Reader, p *packets.Packet, port intent.Port, 
 	if !ok {
 		return nil, nil
 	}
-	e.mac, e.to, e.from = a.gateway(r, port, router), port.MAC, a.faces(r, p, port.Network, router)
-	return e.frame(p.Data)
+	e.MAC, e.To, e.From = a.gateway(r, port, router), port.MAC, a.faces(r, p, port.Network, router)
+	return e.Frame(p.Data)
 }
 
 // reply is what is to be said of a packet.
-func (a *answerer) reply(r *table.Reader, p *packets.Packet, router intent.Router) (icmpReply, bool) {
+func (a *answerer) reply(r *table.Reader, p *packets.Packet, router intent.Router) (pipeline.ICMPError, bool) {
 	why, ok := codes[pipeline.Fate(p.Why)]
-	e := icmpReply{v4: why.v4, v6: why.v6}
+	e := pipeline.ICMPError{V4: why.v4, V6: why.v6}
 	switch pipeline.Fate(p.Why) {
 	case pipeline.TooLarge:
 		for _, key := range a.NetworksBy.List(r, uint32(p.Register(pipeline.Net))) {
 			n, _ := a.Networks.Get(r, key)
-			e.mtu = n.MTU
+			e.MTU = n.MTU
 		}
 	case pipeline.TooLargeOutside:
 		g, _ := a.Gateways.Get(r, router.Key)
 		n, _ := a.Networks.Get(r, g.Network)
-		e.mtu = n.MTU
+		e.MTU = n.MTU
 	}
 	return e, ok
 }

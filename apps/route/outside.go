@@ -23,22 +23,22 @@ func (a *answerer) routed(r *table.Reader, p *packets.Packet, router intent.Rout
 	}
 	i, inside := a.HopInterface(r, router.Key, h.from)
 	do := flow.Actions{pipeline.Router.Set(uint64(router.Tag))}
-	e.to = h.src // table neighbour knows better
+	e.To = h.src // table neighbour knows better
 	switch outside := p.Register(pipeline.Outside) == 1; {
 	case outside && inside:
 		return nil, nil, nil // its source is not its own
 	case outside && pipeline.Fate(p.Why) == pipeline.NoPort: // it was for the router, and stands for nothing inside
-		e.mac, e.from = h.dst, a.facesOutside(r, router)
+		e.MAC, e.From = h.dst, a.facesOutside(r, router)
 		do = pipeline.SendOn(uint32(p.Register(pipeline.Net)))
-		frame, err := e.frame(p.Data)
+		frame, err := e.Frame(p.Data)
 		return frame, do, err
 	case outside:
-		e.mac, e.from = h.dst, a.facesOutside(r, router)
+		e.MAC, e.From = h.dst, a.facesOutside(r, router)
 		do = append(do, pipeline.Error.Set(1))
 	default:
-		e.mac, e.from = router.MAC, a.faces(r, p, i.Network, router)
+		e.MAC, e.From = router.MAC, a.faces(r, p, i.Network, router)
 	}
-	frame, err := e.frame(p.Data)
+	frame, err := e.Frame(p.Data)
 	return frame, append(do, flow.Resubmit(pipeline.Route)), err
 }
 

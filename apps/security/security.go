@@ -15,7 +15,7 @@ type app struct{ *intent.Tables }
 // New returns the app.
 func New(t *intent.Tables) compile.App {
 	a := app{t}
-	return compile.App{Name: "security", ID: id, Rules: []compile.Rule{
+	return compile.App{Name: "security", ID: id, Handler: rejecter{}, Rules: []compile.Rule{
 		compile.ForEach("guard", t.Ports, a.guard),
 		compile.About("place", t.Bindings, intent.Key.String, a.place),
 		compile.ForEach("base", t.Hosts, a.base),

@@ -68,6 +68,7 @@ func TestSecurityViolations(t *testing.T) {
 		rule(`direction:"ingress" remote_address_group:"blue/private"`, `.remoteAddressGroup: addressgroup "blue/private" is not shared with other projects`),
 		rule(`direction:"ingress" mode:"dry"`, `.mode: "dry" is neither enforce nor shadow`),
 		rule(`direction:"ingress" action:"allow"`, `.action: must be left out: what rules of security groups are about is allowed`),
+		{"log of all", `securitygroup/red/x log:"all"`, `securitygroup/red/x: spec.log: this version does not tell of connections yet`},
 		{"log", `securitygroup/red/x log:"drops"`, `securitygroup/red/x: spec.log: "drops" is none of accept, drop, all, did you mean "drop"?`},
 		{"revocation", `securitygroup/red/x on_revoke:"keep"`, `securitygroup/red/x: spec.onRevoke: "keep" is neither cut nor drain`},
 		{"many rules", `securitygroup/red/x ` + strings.Repeat(`rules:{direction:"egress"} `, 1001), `securitygroup/red/x: spec.rules: are 1,001; at most 1,000`},
@@ -106,7 +107,7 @@ func TestSecurityRows(t *testing.T) {
 		want SecurityRule
 	}{
 		{`direction:"ingress"`, plain},
-		{`direction:"egress" protocol:"any" name:"out" log:true mode:"shadow"`, ruled(func(r *SecurityRule) { r.Name, r.Egress, r.Log, r.Shadow = "out", true, true, true })},
+		{`direction:"egress" protocol:"any" name:"out" mode:"shadow"`, ruled(func(r *SecurityRule) { r.Name, r.Egress, r.Shadow = "out", true, true })},
 		{`direction:"ingress" ethertype:"ipv6"`, ruled(func(r *SecurityRule) { r.Family = OnlyIPv6 })},
 		{`direction:"ingress" protocol:"TCP" ports:"8000-8099"`, ruled(func(r *SecurityRule) { r.Protocol, r.Ports = 6, PortRange{8000, 8099} })},
 		{`direction:"ingress" protocol:"0"`, ruled(func(r *SecurityRule) { r.Protocol = 0 })},
@@ -139,16 +140,16 @@ func guardedWith(t *testing.T, lines ...string) *Catalog {
 }
 
 func TestSecurityLists(t *testing.T) {
-	c := guardedWith(t, `securitygroup/red/default stateful:false log:"all" on_revoke:"drain" rules:{direction:"ingress"}
-		securitypolicy/red/a stage:"after" log:"drop" rules:{direction:"ingress" action:"reject"} rules:{direction:"egress" action:"pass"}
+	c := guardedWith(t, `securitygroup/red/default stateful:false on_revoke:"drain" rules:{direction:"ingress"}
+		securitypolicy/red/a stage:"after" rules:{direction:"ingress" action:"reject"} rules:{direction:"egress" action:"pass"}
 		securitypolicy/red/b scope:"cloud" stage:"after"
-		securitypolicy/red/c log:"accept"`)
+		securitypolicy/red/c`)
 	for name, want := range map[string]string{
-		"securitygroup/red/default": `tier 2, 0; stateless true, drains true, log true true; 0 allow, default-egress allow, default-ingress allow`,
+		"securitygroup/red/default": `tier 2, 0; stateless true, drains true, log false false; 0 allow, default-egress allow, default-ingress allow`,
 		"securitygroup/red/web":     `tier 2, 0; stateless false, drains false, log false false; http allow, default-egress allow`,
-		"securitypolicy/red/a":      `tier 3, 0; stateless false, drains false, log false true; 0 reject, 1 pass`,
+		"securitypolicy/red/a":      `tier 3, 0; stateless false, drains false, log false false; 0 reject, 1 pass`,
 		"securitypolicy/red/b":      `tier 4, 0; stateless false, drains false, log false false; `,
-		"securitypolicy/red/c":      `tier 1, 0; stateless false, drains false, log true false; `,
+		"securitypolicy/red/c":      `tier 1, 0; stateless false, drains false, log false false; `,
 		"securitypolicy/ops/bogons": `tier 0, 10; stateless false, drains false, log false false; 0 drop`,
 	} {
 		l, err := RuleListRow(get(t, c, name))

@@ -22,7 +22,6 @@ func securityGroupColumns(wide bool) []resourceColumn {
 	}
 	if wide {
 		out = append(out, resourceColumn{"ON REVOKE", left, func(r *weftv1.Resource) string { return onRevoke(spec(r)) }},
-			resourceColumn{"CUT", right, func(r *weftv1.Resource) string { return strconv.FormatUint(st(r).GetConnectionsCut(), 10) }},
 			resourceColumn{"TAG", right, func(r *weftv1.Resource) string { return number(st(r).GetTag()) }})
 	}
 	return out

@@ -20,7 +20,7 @@ const groupsManifest = `
 ---
 {kind: SecurityGroup, project: red, name: http, spec: {shared: true, rules: [{direction: ingress, protocol: tcp, ports: "80"}, {direction: ingress, remoteGroup: default}]}}
 ---
-{kind: SecurityGroup, project: red, name: default, spec: {defaultRules: false, stateful: true, log: drop, onRevoke: drain}}
+{kind: SecurityGroup, project: red, name: default, spec: {defaultRules: false, stateful: true, onRevoke: drain}}
 ---
 {kind: AddressGroup, project: red, name: offices, spec: {addresses: [192.0.2.0/25, 192.0.2.128/25, "2001:db8::1"]}}
 ---
@@ -44,9 +44,9 @@ project/red                created
 revision 2
 `},
 		{"get securitygroups -A -o wide", "", `
-PROJECT  NAME     PORTS  RULES  DEFAULTS  STATEFUL  SHARED  LOG   ON REVOKE  CUT  TAG
-red      default      1      0  no        yes       no      drop  drain        0    3
-red      http         1      2  yes       yes       yes     -     cut          0    2
+PROJECT  NAME     PORTS  RULES  DEFAULTS  STATEFUL  SHARED  LOG  ON REVOKE  TAG
+red      default      1      0  no        yes       no      -    drain        3
+red      http         1      2  yes       yes       yes     -    cut          2
 `},
 		{"get addressgroups -A", "", `
 PROJECT  NAME     ADDRESSES  BLOCKS  SHARED  PHASE
@@ -62,7 +62,7 @@ ops      bogons  cloud  before         7      1  -    cut        -
 		if step.args == "get securitygroups -A -o wide" { // when, and which uid, differs
 			lines := strings.Split(out, "\n")
 			for i, line := range lines {
-				lines[i] = line[:min(len(line), len("PROJECT  NAME     PORTS  RULES  DEFAULTS  STATEFUL  SHARED  LOG   ON REVOKE  CUT  TAG"))]
+				lines[i] = line[:min(len(line), len("PROJECT  NAME     PORTS  RULES  DEFAULTS  STATEFUL  SHARED  LOG  ON REVOKE  TAG"))]
 			}
 			out = strings.Join(lines, "\n")
 		}

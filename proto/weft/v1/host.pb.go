@@ -255,9 +255,11 @@ type HostStatus struct {
 	SwitchPorts []*SwitchPort `protobuf:"bytes,17,rep,name=switch_ports,json=switchPorts,proto3" json:"switch_ports,omitempty"`
 	// MAC addresses by which it sends what routers forward into physical networks: the routers' own where their seat is here, else its
 	// own for them. The values say whose: "router/red/r1 on network/red/lan".
-	RouterMacs    map[string]string `protobuf:"bytes,18,rep,name=router_macs,json=routerMacs,proto3" json:"router_macs,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	RouterMacs map[string]string `protobuf:"bytes,18,rep,name=router_macs,json=routerMacs,proto3" json:"router_macs,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// How many established connections of its ports were cut because rules no longer let them through.
+	ConnectionsCut uint64 `protobuf:"varint,19,opt,name=connections_cut,json=connectionsCut,proto3" json:"connections_cut,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *HostStatus) Reset() {
@@ -414,6 +416,13 @@ func (x *HostStatus) GetRouterMacs() map[string]string {
 		return x.RouterMacs
 	}
 	return nil
+}
+
+func (x *HostStatus) GetConnectionsCut() uint64 {
+	if x != nil {
+		return x.ConnectionsCut
+	}
+	return 0
 }
 
 // TunnelStatus is one direction of a tunnel, as its sender sees it.
@@ -574,7 +583,7 @@ const file_weft_v1_host_proto_rawDesc = "" +
 	"\x13BridgeMappingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x11\n" +
-	"\x0f_admin_state_up\"\xca\b\n" +
+	"\x0f_admin_state_up\"\xf3\b\n" +
 	"\n" +
 	"HostStatus\x12\x1a\n" +
 	"\bhostname\x18\x01 \x01(\tR\bhostname\x12\x1b\n" +
@@ -598,7 +607,8 @@ const file_weft_v1_host_proto_rawDesc = "" +
 	"\x05drops\x18\x10 \x03(\v2\x1e.weft.v1.HostStatus.DropsEntryR\x05drops\x126\n" +
 	"\fswitch_ports\x18\x11 \x03(\v2\x13.weft.v1.SwitchPortR\vswitchPorts\x12D\n" +
 	"\vrouter_macs\x18\x12 \x03(\v2#.weft.v1.HostStatus.RouterMacsEntryR\n" +
-	"routerMacs\x1aA\n" +
+	"routerMacs\x12'\n" +
+	"\x0fconnections_cut\x18\x13 \x01(\x04R\x0econnectionsCut\x1aA\n" +
 	"\x13BridgeMappingsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\x1a8\n" +

@@ -40,7 +40,7 @@ type SecurityGroupSpec struct {
 	// "drain" (they go on until they end).
 	OnRevoke string `protobuf:"bytes,5,opt,name=on_revoke,json=onRevoke,proto3" json:"on_revoke,omitempty"`
 	// Which new connections of its ports are told of: "accept" (those that it let through), "drop" (those that were dropped), "all", or
-	// empty: none.
+	// empty: none. This version refuses all but that.
 	Log           string `protobuf:"bytes,6,opt,name=log,proto3" json:"log,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -146,7 +146,7 @@ type SecurityRule struct {
 	RemoteAddressGroup string `protobuf:"bytes,10,opt,name=remote_address_group,json=remoteAddressGroup,proto3" json:"remote_address_group,omitempty"`
 	// "enforce" (default), or "shadow": what it is about is counted and told of, and nothing else becomes of it.
 	Mode string `protobuf:"bytes,11,opt,name=mode,proto3" json:"mode,omitempty"`
-	// Whether new connections that it is about are told of.
+	// Whether new connections that it is about are told of. This version refuses it.
 	Log bool `protobuf:"varint,12,opt,name=log,proto3" json:"log,omitempty"`
 	// Of a SecurityPolicy, what becomes of packets: "allow", "drop", "reject" (their sender is told, by a TCP reset or by ICMP
 	// unreachable) or "pass" (the others of this scope and stage are not asked). Rules of a SecurityGroup have none: they allow.
@@ -284,11 +284,9 @@ type SecurityGroupStatus struct {
 	// How many ports have it.
 	Ports uint32 `protobuf:"varint,2,opt,name=ports,proto3" json:"ports,omitempty"`
 	// What its rules have seen: its own in their order, then the default ones.
-	Rules []*SecurityRuleStatus `protobuf:"bytes,3,rep,name=rules,proto3" json:"rules,omitempty"`
-	// How many connections were cut because it no longer let them through.
-	ConnectionsCut uint64 `protobuf:"varint,4,opt,name=connections_cut,json=connectionsCut,proto3" json:"connections_cut,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	Rules         []*SecurityRuleStatus `protobuf:"bytes,3,rep,name=rules,proto3" json:"rules,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SecurityGroupStatus) Reset() {
@@ -340,13 +338,6 @@ func (x *SecurityGroupStatus) GetRules() []*SecurityRuleStatus {
 		return x.Rules
 	}
 	return nil
-}
-
-func (x *SecurityGroupStatus) GetConnectionsCut() uint64 {
-	if x != nil {
-		return x.ConnectionsCut
-	}
-	return 0
 }
 
 // SecurityRuleStatus is what a rule has seen.
@@ -623,11 +614,9 @@ type SecurityPolicyStatus struct {
 	// Its number in the flow tables.
 	Tag uint32 `protobuf:"varint,1,opt,name=tag,proto3" json:"tag,omitempty"`
 	// What its rules have seen, in their order.
-	Rules []*SecurityRuleStatus `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"`
-	// How many connections were cut because it no longer let them through.
-	ConnectionsCut uint64 `protobuf:"varint,3,opt,name=connections_cut,json=connectionsCut,proto3" json:"connections_cut,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	Rules         []*SecurityRuleStatus `protobuf:"bytes,2,rep,name=rules,proto3" json:"rules,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *SecurityPolicyStatus) Reset() {
@@ -674,13 +663,6 @@ func (x *SecurityPolicyStatus) GetRules() []*SecurityRuleStatus {
 	return nil
 }
 
-func (x *SecurityPolicyStatus) GetConnectionsCut() uint64 {
-	if x != nil {
-		return x.ConnectionsCut
-	}
-	return 0
-}
-
 var File_weft_v1_security_proto protoreflect.FileDescriptor
 
 const file_weft_v1_security_proto_rawDesc = "" +
@@ -713,12 +695,11 @@ const file_weft_v1_security_proto_rawDesc = "" +
 	"\n" +
 	"_icmp_typeB\f\n" +
 	"\n" +
-	"_icmp_code\"\x99\x01\n" +
+	"_icmp_code\"p\n" +
 	"\x13SecurityGroupStatus\x12\x10\n" +
 	"\x03tag\x18\x01 \x01(\rR\x03tag\x12\x14\n" +
 	"\x05ports\x18\x02 \x01(\rR\x05ports\x121\n" +
-	"\x05rules\x18\x03 \x03(\v2\x1b.weft.v1.SecurityRuleStatusR\x05rules\x12'\n" +
-	"\x0fconnections_cut\x18\x04 \x01(\x04R\x0econnectionsCut\"X\n" +
+	"\x05rules\x18\x03 \x03(\v2\x1b.weft.v1.SecurityRuleStatusR\x05rules\"X\n" +
 	"\x12SecurityRuleStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
 	"\apackets\x18\x02 \x01(\x04R\apackets\x12\x14\n" +
@@ -735,11 +716,10 @@ const file_weft_v1_security_proto_rawDesc = "" +
 	"\bpriority\x18\x03 \x01(\rR\bpriority\x12+\n" +
 	"\x05rules\x18\x04 \x03(\v2\x15.weft.v1.SecurityRuleR\x05rules\x12\x10\n" +
 	"\x03log\x18\x05 \x01(\tR\x03log\x12\x1b\n" +
-	"\ton_revoke\x18\x06 \x01(\tR\bonRevoke\"\x84\x01\n" +
+	"\ton_revoke\x18\x06 \x01(\tR\bonRevoke\"[\n" +
 	"\x14SecurityPolicyStatus\x12\x10\n" +
 	"\x03tag\x18\x01 \x01(\rR\x03tag\x121\n" +
-	"\x05rules\x18\x02 \x03(\v2\x1b.weft.v1.SecurityRuleStatusR\x05rules\x12'\n" +
-	"\x0fconnections_cut\x18\x03 \x01(\x04R\x0econnectionsCutB/Z-github.com/weft-sdn/weft/proto/weft/v1;weftv1b\x06proto3"
+	"\x05rules\x18\x02 \x03(\v2\x1b.weft.v1.SecurityRuleStatusR\x05rulesB/Z-github.com/weft-sdn/weft/proto/weft/v1;weftv1b\x06proto3"
 
 var (
 	file_weft_v1_security_proto_rawDescOnce sync.Once

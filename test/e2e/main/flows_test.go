@@ -167,5 +167,5 @@ func answersWithin(c *e2e.Cloud, limit time.Duration, what string, p *netlab.Pin
 	c.T.Logf("%s: answers %v later", what, time.Since(start).Round(time.Millisecond))
 }
 
-// portNumbers are the parts of a flow that depend on which OpenFlow port number an interface got.
-var portNumbers = regexp.MustCompile(`cookie=0x[0-9a-f]+, |set_field:0x[0-9a-f]+->reg1,?|in_port=[0-9]+`)
+// portNumbers are the parts of a flow that depend on which OpenFlow port number an interface got: meters are numbered by those.
+var portNumbers = regexp.MustCompile(`cookie=0x[0-9a-f]+, |set_field:0x[0-9a-f]+->reg1,?|in_port=[0-9]+|meter:[0-9]+`)

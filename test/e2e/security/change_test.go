@@ -1,8 +1,10 @@
 package security_test
 
 import (
+	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -137,6 +139,8 @@ spec:
     - {direction: ingress, protocol: tcp, ports: "23", action: drop}
     - {direction: ingress, protocol: tcp, ports: "24", remoteIpPrefix: 10.0.0.12, action: allow}
     - {direction: ingress, protocol: tcp, ports: 25-26, action: pass}
+    - {direction: ingress, protocol: tcp, ports: "27", action: reject}
+    - {direction: egress, protocol: tcp, ports: "28", action: reject}
 ---
 kind: SecurityPolicy
 project: red
@@ -181,6 +185,13 @@ func TestTiers(t *testing.T) {
 	judge(map[int][2]netlab.Reach{22: {yes, yes}, 23: {yes, yes}, 31: {no, no}}, no)
 	c.Apply(tiers)
 	judge(map[int][2]netlab.Reach{22: {yes, yes}, 23: {no, no}, 24: {yes, yes}, 25: {no, no}, 26: {yes, yes}, 31: {no, no}}, yes)
+	for _, addr := range []string{"10.0.0.11:27", "[fd00:10::11]:27", "10.0.0.11:28", "[fd00:10::11]:28"} {
+		for _, from := range vms[1:] { // who is on the same host, and who is not
+			if _, err := from.TCP(addr, 10, 5*time.Second); !errors.Is(err, syscall.ECONNREFUSED) {
+				t.Errorf("%s to %s: %v, want a reset", from.Name(), addr, err)
+			}
+		}
+	}
 	c.Apply("kind: SecurityGroup\nproject: red\nname: web\n")
 	judge(map[int][2]netlab.Reach{22: {no, no}, 23: {no, no}, 24: {yes, no}, 26: {no, no}}, yes)
 	// Ports without groups are open but for what the policies say.
