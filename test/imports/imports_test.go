@@ -81,6 +81,7 @@ var answering = []answers{
 	{"apps/neighbour", []string{"time"}},
 	{"apps/mpls", []string{"time"}},
 	{"apps/topology", []string{"time", "crypto/rand"}},
+	{"apps/security", []string{"time", "github.com/gopacket/gopacket", "github.com/gopacket/gopacket/layers"}},
 	{"apps/route", []string{"net", "time", "github.com/gopacket/gopacket", "github.com/gopacket/gopacket/layers"}},
 }
 
