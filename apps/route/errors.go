@@ -13,13 +13,13 @@ import (
 
 // codes are what RFC 792, RFC 1812 (section 5.2.7) and RFC 4443 (section 3) say for each fate.
 var codes = map[pipeline.Fate]struct{ v4, v6 pipeline.ICMPCode }{
-	pipeline.Expired:         {pipeline.ICMPCode{11, 0}, pipeline.ICMPCode{3, 0}},
-	pipeline.NoRoute:         {pipeline.ICMPCode{3, 0}, pipeline.ICMPCode{1, 0}},
-	pipeline.Prohibited:      {pipeline.ICMPCode{3, 13}, pipeline.ICMPCode{1, 1}},
-	pipeline.NoHost:          {pipeline.ICMPCode{3, 1}, pipeline.ICMPCode{1, 3}},
-	pipeline.NoPort:          {pipeline.ICMPCode{3, 3}, pipeline.ICMPCode{1, 4}},
-	pipeline.TooLarge:        {pipeline.ICMPCode{3, 4}, pipeline.ICMPCode{2, 0}},
-	pipeline.TooLargeOutside: {pipeline.ICMPCode{3, 4}, pipeline.ICMPCode{2, 0}},
+	pipeline.Expired:         {v4: pipeline.ICMPCode{Type: 11, Code: 0}, v6: pipeline.ICMPCode{Type: 3, Code: 0}},
+	pipeline.NoRoute:         {v4: pipeline.ICMPCode{Type: 3, Code: 0}, v6: pipeline.ICMPCode{Type: 1, Code: 0}},
+	pipeline.Prohibited:      {v4: pipeline.ICMPCode{Type: 3, Code: 13}, v6: pipeline.ICMPCode{Type: 1, Code: 1}},
+	pipeline.NoHost:          {v4: pipeline.ICMPCode{Type: 3, Code: 1}, v6: pipeline.ICMPCode{Type: 1, Code: 3}},
+	pipeline.NoPort:          {v4: pipeline.ICMPCode{Type: 3, Code: 3}, v6: pipeline.ICMPCode{Type: 1, Code: 4}},
+	pipeline.TooLarge:        {v4: pipeline.ICMPCode{Type: 3, Code: 4}, v6: pipeline.ICMPCode{Type: 2, Code: 0}},
+	pipeline.TooLargeOutside: {v4: pipeline.ICMPCode{Type: 3, Code: 4}, v6: pipeline.ICMPCode{Type: 2, Code: 0}},
 }
 
 // answerer tells senders why their packets were not forwarded.
