@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
 	"github.com/weft-sdn/weft/test/e2e"
@@ -112,10 +113,14 @@ func TestLocal(t *testing.T) {
 	c.Active("red/vm1", "red/vm2")
 	others := c.VMs(blue, "h1")
 	away := c.VM("h2", "red/vm3")
+	c.Eventually(20*time.Second, "the port says why", func() error {
+		text := fmt.Sprint(c.Get("port/red/vm3").GetStatus().GetConditions())
+		if !strings.Contains(strings.ReplaceAll(text, `\"`, `"`), `network/red/web is local to host "h1" and the port is on host "h2"`) {
+			return errors.New(text)
+		}
+		return nil
+	})
 	c.Phase("port/red/vm3", weftv1.Status_PHASE_PENDING)
-	if text := fmt.Sprint(c.Get("port/red/vm3").GetStatus().GetConditions()); !strings.Contains(strings.ReplaceAll(text, `\"`, `"`), `network/red/web is local to host "h1" and the port is on host "h2"`) {
-		t.Errorf("the port says %s", text)
-	}
 	c.Leave(away)
 	wires, nonce := captureWires(c, "h1"), []byte("weft-stays-here!")
 	c.Talk(here)

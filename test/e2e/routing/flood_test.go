@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -150,6 +151,7 @@ func meters(c *e2e.Cloud, h *netlab.Host) []string {
 	for _, m := range meterConfig.FindAllStringSubmatch(netlab.Must(h.Ofctl("dump-meters", "br-int"))(c.T), -1) {
 		ids = append(ids, m[1])
 	}
+	slices.Sort(ids) // switches list them in any order
 	return ids
 }
 
