@@ -103,9 +103,14 @@ func (p *packet) opens() bool {
 	b := p.frame[p.l4:p.end]
 	switch p.proto {
 	case protoTCP:
-		const fin, syn, rst, ack = 1, 2, 4, 16
-		f := be.Uint16(b[12:])
-		return f&rst == 0 && f&(syn|ack) != 0 && f&(syn|fin) != syn|fin && f&(syn|ack) != syn|ack
+		const fin, syn, rst, psh, ack, urg = 1, 2, 4, 8, 16, 32
+		switch f := be.Uint16(b[12:]); {
+		case f&syn != 0:
+			return f&(rst|fin|ack|psh|urg) == 0
+		case f&ack == 0:
+			return f&rst != 0 && f&(fin|psh|urg) == 0 // Open vSwitch takes a reset for one
+		}
+		return true
 	case protoICMP:
 		return b[0] == 8
 	case protoICMPv6:

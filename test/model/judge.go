@@ -27,7 +27,7 @@ func (t Topology) lets(at int, sends bool, p Segment, first *Segment) bool {
 		return true
 	case t.stateless(port):
 		return t.says(port, sends, p) == "allow"
-	case p.tracked() && p.stray():
+	case p.complains():
 		return false
 	case p.tracked() && first != nil:
 		return t.says(port, !sends, *first) == "allow"

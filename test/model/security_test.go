@@ -4,13 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 	"testing"
 	"time"
-
-	"pgregory.net/rapid"
 
 	"github.com/weft-sdn/weft/controller/intent"
 	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
@@ -34,7 +31,7 @@ func TestRulesAgree(t *testing.T) { rulesAgree(t, 1, histories, leastPackets) }
 func rulesAgree(t *testing.T, first, n, least int) {
 	all := tally{}
 	for seed := first; seed < first+n; seed++ {
-		h := drawnHistory(seed)
+		h := DrawHistory(seed)
 		seen, err := play(h)
 		all.add(seen)
 		if err != nil {
@@ -46,17 +43,6 @@ func rulesAgree(t *testing.T, first, n, least int) {
 	if all.packets() < least || min(all.opened, all.refused, all.answered, all.unanswered, all.lasted, all.stopped)*200 < least {
 		t.Error("too few to tell")
 	}
-}
-
-// drawnHistory is the history of a seed; the same one each time.
-func drawnHistory(seed int) History {
-	return rapid.Custom(func(rt *rapid.T) History {
-		h := History{DrawSecured(rt)}
-		for range 4 {
-			h = append(h, ChangeSecured(rt, h[len(h)-1]))
-		}
-		return h
-	}).Example(seed)
 }
 
 // shrunk says what a simpler history is that fails as well, and how.
@@ -156,18 +142,7 @@ const firstPort = 20000
 type connection struct {
 	from, to int
 	first    Segment
-	ends     [2]standing
-}
-
-// standing is what a port's packets are looked up by. A connection is known at once only where it has stayed the same.
-type standing struct {
-	host              int
-	judged, stateless bool
-}
-
-func (p *player) standing(at int) standing {
-	port := p.t.Ports[at]
-	return standing{port.Host, p.t.judged(port), p.t.stateless(port)}
+	ends     [2]Standing
 }
 
 func (p *player) next() uint16 {
@@ -177,7 +152,7 @@ func (p *player) next() uint16 {
 
 // pair sends all kinds of packets from one port to another, and what answers them.
 func (p *player) pair(from, to int) {
-	for _, ends := range p.addresses(from, to) {
+	for _, ends := range p.t.Addresses(from, to) {
 		for i, s := range Segments(ends[0], ends[1], p.next) {
 			opens := p.t.Opens(from, to, s)
 			p.passes(from, to, s, opens)
@@ -186,7 +161,7 @@ func (p *player) pair(from, to int) {
 				continue
 			}
 			p.seen.opened++
-			if s.stray() {
+			if s.Stray() {
 				continue
 			}
 			answers := p.t.Answers(from, to, s)
@@ -197,35 +172,10 @@ func (p *player) pair(from, to int) {
 			}
 			p.seen.answered++
 			if len(p.known) < lasting && (i+from+to)%3 == 0 {
-				p.known = append(p.known, connection{from, to, s, [2]standing{p.standing(from), p.standing(to)}})
+				p.known = append(p.known, connection{from, to, s, [2]Standing{p.t.Standing(from), p.t.Standing(to)}})
 			}
 		}
 	}
-}
-
-// addresses are those by which two ports can reach each other.
-func (p *player) addresses(from, to int) [][2]netip.Addr {
-	of := func(port Port) []netip.Addr {
-		all := slices.Clone(port.IPs)
-		for _, pair := range port.Pairs {
-			if p.t.Ports[from].Network == p.t.Ports[to].Network {
-				all = append(all, pair.Addr())
-			}
-		}
-		return all
-	}
-	if p.t.Ports[from].Network != p.t.Ports[to].Network && len(p.t.Routers) == 0 {
-		return nil
-	}
-	var all [][2]netip.Addr
-	for _, a := range of(p.t.Ports[from]) {
-		for _, b := range of(p.t.Ports[to]) {
-			if a.Is4() == b.Is4() && a != b {
-				all = append(all, [2]netip.Addr{a, b})
-			}
-		}
-	}
-	return all
 }
 
 // established sends on connections that were established before what has changed. Those whose ends have moved, or are judged in another way,
@@ -237,7 +187,7 @@ func (p *player) established() {
 		if s.Protocol == tcp {
 			s.Flags = ACK
 		}
-		ends := [2]standing{p.standing(c.from), p.standing(c.to)}
+		ends := [2]Standing{p.t.Standing(c.from), p.t.Standing(c.to)}
 		onward, back := p.t.Opens(c.from, c.to, s), p.t.Answers(c.from, c.to, s)
 		forth := func() { p.lasts(c.from, c.to, s, onward) }
 		if c.ends != ends {

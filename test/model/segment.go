@@ -64,17 +64,12 @@ func (s Segment) tracked() bool {
 	return s.Protocol == tcp || s.Protocol == udp || s.Protocol == icmp || s.Protocol == icmpv6
 }
 
-// stray tells whether it can be no part of a connection unless there is one: resets, and errors.
-func (s Segment) stray() bool {
-	switch s.Protocol {
-	case tcp:
-		return s.Flags&RST != 0
-	case icmp:
-		return s.Type == unreachable
-	case icmpv6:
-		return s.Type == unreachable6
-	}
-	return false
+// Stray tells whether nothing answers it: resets, and errors.
+func (s Segment) Stray() bool { return s.Protocol == tcp && s.Flags&RST != 0 || s.complains() }
+
+// complains tells whether it is an error about a connection; there is none here that it could be about.
+func (s Segment) complains() bool {
+	return s.Protocol == icmp && s.Type == unreachable || s.Protocol == icmpv6 && s.Type == unreachable6
 }
 
 // Frame is the packet on the wire, with a mark as its payload.
