@@ -234,6 +234,15 @@ func (w *world) replace(resources []*weftv1.Resource, unread []intent.Key, revis
 	for s := range w.tables.AddressSets.Scan() {
 		w.dropUnless(seen, s.Key)
 	}
+	for b := range w.tables.LoadBalancers.Scan() {
+		w.dropUnless(seen, b.Key)
+	}
+	for l := range w.tables.PoolListeners.Scan() {
+		w.dropUnless(seen, l.Key)
+	}
+	for p := range w.tables.Pools.Scan() {
+		w.dropUnless(seen, p.Key)
+	}
 	for l := range w.tables.Links.Scan() {
 		w.dropUnless(seen, l.Key)
 	}
@@ -301,6 +310,21 @@ func (w *world) put(res *weftv1.Resource) {
 		}
 	case intent.KindAddressGroup:
 		err = w.putAddressGroup(res)
+	case intent.KindLoadBalancer:
+		var row intent.LoadBalancer
+		if row, err = intent.LoadBalancerRow(res); err == nil {
+			w.tables.LoadBalancers.Put(row)
+		}
+	case intent.KindListener:
+		var row intent.PoolListener
+		if row, err = intent.PoolListenerRow(res); err == nil {
+			w.tables.PoolListeners.Put(row)
+		}
+	case intent.KindPool:
+		var row intent.Pool
+		if row, err = intent.PoolRow(res); err == nil {
+			w.tables.Pools.Put(row)
+		}
 	case intent.KindHost:
 		spec := res.GetHostSpec()
 		if spec == nil {
@@ -350,6 +374,12 @@ func (w *world) drop(key intent.Key) {
 		w.tables.RuleLists.Delete(key)
 	case intent.KindAddressGroup:
 		w.dropAddressGroup(key)
+	case intent.KindLoadBalancer:
+		w.tables.LoadBalancers.Delete(key)
+	case intent.KindListener:
+		w.tables.PoolListeners.Delete(key)
+	case intent.KindPool:
+		w.tables.Pools.Delete(key)
 	case intent.KindLink:
 		w.tables.Links.Delete(key)
 	case intent.KindHost:

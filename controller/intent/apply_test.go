@@ -40,9 +40,9 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("results %s, want %s", got, want)
 	}
 	for name, want := range map[string]string{
-		"network/red/web":  `network:{segmentation_id:5001 mtu:1450 tag:1 type:"vxlan" segments:{type:"vxlan" segmentation_id:5001} zone:1}`,
-		"network/red/gen":  `network:{segmentation_id:5001 mtu:1442 tag:2 type:"geneve" segments:{type:"geneve" segmentation_id:5001} zone:2}`,
-		"network/blue/own": `network:{segmentation_id:5001 mtu:1300 tag:3 type:"gre" segments:{type:"gre" segmentation_id:5001} zone:3}`,
+		"network/red/web":  `network:{segmentation_id:5001 mtu:1450 tag:1 type:"vxlan" segments:{type:"vxlan" segmentation_id:5001} zone:1 balancing_zone:2}`,
+		"network/red/gen":  `network:{segmentation_id:5001 mtu:1442 tag:2 type:"geneve" segments:{type:"geneve" segmentation_id:5001} zone:3 balancing_zone:4}`,
+		"network/blue/own": `network:{segmentation_id:5001 mtu:1300 tag:3 type:"gre" segments:{type:"gre" segmentation_id:5001} zone:5 balancing_zone:6}`,
 		"subnet/red/v4": `subnet:{ip_version:4 gateway_ip:"10.0.0.7" allocation_pools:{start:"10.0.0.1" end:"10.0.0.6"}` +
 			` allocation_pools:{start:"10.0.0.8" end:"10.0.0.254"}}`,
 		"subnet/red/v6":   `subnet:{ip_version:6 gateway_ip:"2001:db8::1" allocation_pools:{start:"2001:db8::2" end:"2001:db8::ffff:ffff:ffff:ffff"}}`,

@@ -90,7 +90,7 @@ func (t *txn) applyNetworks(drafts []*draft) {
 			t.acceptNetwork(d)
 		default:
 			rest = append(rest, d)
-			t.put(d.key, &record{key: d.key, facts: &networkFacts{segments: chosen(d.segments), tag: t.tagOf(d), zone: t.zoneOf(d)}})
+			t.put(d.key, &record{key: d.key, facts: &networkFacts{segments: chosen(d.segments), tag: t.tagOf(d), zone: t.zonesOf(d).zone, balances: t.zonesOf(d).balances}})
 		}
 	}
 	for _, d := range rest {
@@ -100,7 +100,7 @@ func (t *txn) applyNetworks(drafts []*draft) {
 				continue
 			}
 			t.chooseID(d, w)
-			t.put(d.key, &record{key: d.key, facts: &networkFacts{segments: chosen(d.segments), tag: t.tagOf(d), zone: t.zoneOf(d)}})
+			t.put(d.key, &record{key: d.key, facts: &networkFacts{segments: chosen(d.segments), tag: t.tagOf(d), zone: t.zonesOf(d).zone, balances: t.zonesOf(d).balances}})
 		}
 		if !d.bad {
 			t.acceptNetwork(d)
@@ -116,12 +116,21 @@ func (t *txn) tagOf(d *draft) alloc.ID {
 	return d.old.facts.(*networkFacts).tag
 }
 
-// zoneOf is the zone that a network has already; 0: none.
-func (t *txn) zoneOf(d *draft) alloc.ID {
-	if d.old == nil {
-		return 0
+// zonesOf are the zones that a network has already; 0: none.
+func (t *txn) zonesOf(d *draft) (z zones) {
+	if d.old != nil {
+		f := d.old.facts.(*networkFacts)
+		z = zones{f.zone, f.balances}
 	}
-	return d.old.facts.(*networkFacts).zone
+	return z
+}
+
+// zones are those of connection tracking that a network has.
+type zones struct{ zone, balances alloc.ID }
+
+// allocate gives what is missing; false: there are no more.
+func (z *zones) allocate(t *txn, d *draft) bool {
+	return (z.zone != 0 || t.newZone(d, "", &z.zone)) && (z.balances != 0 || t.newZone(d, "", &z.balances))
 }
 
 // describe names the ranges of a space.
@@ -146,17 +155,17 @@ func (t *txn) acceptNetwork(d *draft) {
 		}
 		t.last.Tag = tag
 	}
-	zone := t.zoneOf(d)
-	if zone == 0 && !t.newZone(d, "", &zone) {
+	z := t.zonesOf(d)
+	if !z.allocate(t, d) {
 		return
 	}
 	segments := chosen(d.segments)
-	t.accept(d, networkStatus(segments, tag, zone, t.mtu(segments, d.given.GetNetworkSpec().GetMtu())))
+	t.accept(d, networkStatus(segments, tag, z, t.mtu(segments, d.given.GetNetworkSpec().GetMtu())))
 }
 
-func networkStatus(segments []segmentFacts, tag, zone alloc.ID, mtu uint32) *weftv1.Status {
+func networkStatus(segments []segmentFacts, tag alloc.ID, z zones, mtu uint32) *weftv1.Status {
 	s := &weftv1.NetworkStatus{
-		SegmentationId: uint32(segments[0].id), Mtu: mtu, Tag: uint32(tag), Zone: uint32(zone), Type: segments[0].typ, PhysicalNetwork: segments[0].physical,
+		SegmentationId: uint32(segments[0].id), Mtu: mtu, Tag: uint32(tag), Zone: uint32(z.zone), BalancingZone: uint32(z.balances), Type: segments[0].typ, PhysicalNetwork: segments[0].physical,
 	}
 	for _, f := range segments {
 		s.Segments = append(s.Segments, &weftv1.NetworkSegment{

@@ -81,7 +81,7 @@ func (s *state) unindexList(key Key, f *listFacts) {
 	s.unrefer(key, f.remotes...)
 }
 
-// listTag returns the number of a list of rules or of an address group: the one that it has, or a free one.
+// listTag returns the number of a list of rules, an address group, a load balancer or a listener: the one that it has, or a free one.
 func (t *txn) listTag(d *draft) (uint32, bool) {
 	if d.old != nil {
 		switch f := d.old.facts.(type) {
@@ -89,11 +89,15 @@ func (t *txn) listTag(d *draft) (uint32, bool) {
 			return uint32(f.tag), true
 		case *setFacts:
 			return uint32(f.tag), true
+		case *balancerFacts:
+			return uint32(f.tag), true
+		case *listenerFacts:
+			return uint32(f.tag), true
 		}
 	}
 	tag, ok := t.listed.Next(listRange, t.last.List)
 	if !ok {
-		t.refuse(d, "", ReasonExhausted, "there are %s security groups, policies and address groups, which is the most there can be", reported(listRange[0].Last))
+		t.refuse(d, "", ReasonExhausted, "there are %s security groups, policies, address groups, load balancers and listeners, which is the most there can be", reported(listRange[0].Last))
 		return 0, false
 	}
 	t.last.List = tag

@@ -116,6 +116,9 @@ func (t *txn) takePort(d *draft, field string, port Key) {
 	if router, in := t.ported[port]; in {
 		t.refuse(d, field, ReasonConflict, "port %q is an interface of %s", port.Name, router)
 	}
+	if balancer, in := t.balanced[port]; in {
+		t.refuse(d, field, ReasonConflict, "port %q is that of %s", port.Name, balancer)
+	}
 	if trunk, in := t.trunked[port]; in {
 		part := "a subport"
 		if t.records[trunk].facts.(*trunkFacts).parent == port {

@@ -35,13 +35,13 @@ func (c *Catalog) Complete(ctx context.Context) error {
 	}
 }
 
-// lacking returns the networks and routers without a zone.
+// lacking returns the networks and routers that lack zones.
 func (t *txn) lacking() []Key {
 	var all []Key
 	for key, rec := range t.records {
 		switch f := rec.facts.(type) {
 		case *networkFacts:
-			if f.zone == 0 && rec.res != nil {
+			if (f.zone == 0 || f.balances == 0) && rec.res != nil {
 				all = append(all, key)
 			}
 		case *routerFacts:
@@ -54,18 +54,24 @@ func (t *txn) lacking() []Key {
 	return all
 }
 
-// complete gives a network or a router a zone, if there is one left.
+// complete gives a network or a router its zones, if there are enough left.
 func (t *txn) complete(old *record) bool {
-	var zone alloc.ID
-	if !t.newZone(&draft{key: old.key}, "", &zone) {
-		return false
-	}
+	d := &draft{key: old.key}
 	switch f := old.facts.(type) {
 	case *networkFacts:
-		now := *f
-		now.zone = zone
-		t.amend(old, &now, func(s *weftv1.Status) { s.GetNetwork().Zone = uint32(zone) })
+		now, z := *f, zones{f.zone, f.balances}
+		if !z.allocate(t, d) {
+			return false
+		}
+		now.zone, now.balances = z.zone, z.balances
+		t.amend(old, &now, func(s *weftv1.Status) {
+			s.GetNetwork().Zone, s.GetNetwork().BalancingZone = uint32(z.zone), uint32(z.balances)
+		})
 	case *routerFacts:
+		var zone alloc.ID
+		if !t.newZone(d, "", &zone) {
+			return false
+		}
 		now := *f
 		now.zone = zone
 		t.amend(old, &now, func(s *weftv1.Status) { s.GetRouter().Zone = uint32(zone) })

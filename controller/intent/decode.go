@@ -24,6 +24,7 @@ func NetworkRow(res *weftv1.Resource) (Network, error) {
 		Snoop:       unlessSaid(spec.MulticastSnoopingEnabled),
 		External:    spec.GetExternal(),
 		Zone:        uint16(status.GetZone()),
+		Balances:    uint16(status.GetBalancingZone()),
 	}, nil
 }
 

@@ -37,6 +37,8 @@ type draft struct {
 	float      wantedFloat
 	forward    wantedForward
 	rule       ruleFacts
+	balanced   Key // the port of a load balancer
+	listener   listenerFacts
 	groups     []Key // of a port
 	blocks     int   // of an address group
 
@@ -209,6 +211,12 @@ func specOf(res *weftv1.Resource) proto.Message {
 		return s.SecurityGroupSpec
 	case *weftv1.Resource_AddressGroupSpec:
 		return s.AddressGroupSpec
+	case *weftv1.Resource_LoadBalancerSpec:
+		return s.LoadBalancerSpec
+	case *weftv1.Resource_ListenerSpec:
+		return s.ListenerSpec
+	case *weftv1.Resource_PoolSpec:
+		return s.PoolSpec
 	case *weftv1.Resource_SecurityPolicySpec:
 		return s.SecurityPolicySpec
 	}
@@ -224,7 +232,7 @@ func (t *txn) lacks(old *record) bool {
 		spec := old.res.GetPortSpec()
 		return len(f.ips) == 0 && len(spec.GetFixedIps()) == 0 && !spec.GetNoFixedIps() && len(t.network(f.network).blocks) > 0
 	case *networkFacts:
-		return f.zone == 0 || old.res.GetStatus().GetNetwork().GetMtu() != t.mtu(f.segments, old.res.GetNetworkSpec().GetMtu())
+		return f.zone == 0 || f.balances == 0 || old.res.GetStatus().GetNetwork().GetMtu() != t.mtu(f.segments, old.res.GetNetworkSpec().GetMtu())
 	case *routerFacts:
 		return f.zone == 0
 	}

@@ -26,6 +26,7 @@ type networkFacts struct {
 	segments []segmentFacts // at least one
 	tag      alloc.ID
 	zone     alloc.ID // of connection tracking; 0: an earlier version made it
+	balances alloc.ID // the zone for load balancers; 0 likewise
 	mtu      uint32
 	shared   bool
 	external bool
@@ -90,7 +91,7 @@ func factsOf(key Key, res *weftv1.Resource) (any, error) {
 		if s.GetTag() == 0 || slices.ContainsFunc(segments, func(f segmentFacts) bool { return !f.whole() }) {
 			return nil, fmt.Errorf("a network with tag %d and segments %v", s.GetTag(), segments)
 		}
-		return &networkFacts{segments, alloc.ID(s.GetTag()), alloc.ID(s.GetZone()), s.GetMtu(), res.GetNetworkSpec().GetShared(), res.GetNetworkSpec().GetExternal()}, nil
+		return &networkFacts{segments, alloc.ID(s.GetTag()), alloc.ID(s.GetZone()), alloc.ID(s.GetBalancingZone()), s.GetMtu(), res.GetNetworkSpec().GetShared(), res.GetNetworkSpec().GetExternal()}, nil
 	case KindSubnet:
 		return subnetFactsOf(key, res)
 	case KindPort:
@@ -114,6 +115,10 @@ func factsOf(key Key, res *weftv1.Resource) (any, error) {
 		return linkFactsOf(res.GetLinkSpec()), nil
 	case KindSecurityGroup, KindAddressGroup, KindSecurityPolicy:
 		return securityFactsOf(key, res)
+	case KindLoadBalancer:
+		return balancerFactsOf(key, res)
+	case KindListener:
+		return listenerFactsOf(key, res)
 	}
 	return nil, nil
 }

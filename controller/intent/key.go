@@ -31,18 +31,22 @@ const (
 	KindSecurityGroup  Kind = "SecurityGroup"
 	KindAddressGroup   Kind = "AddressGroup"
 	KindSecurityPolicy Kind = "SecurityPolicy"
+	KindLoadBalancer   Kind = "LoadBalancer"
+	KindListener       Kind = "Listener"
+	KindPool           Kind = "Pool"
 )
 
 // Kinds returns all kinds, in the order of List.
 func Kinds() []Kind {
-	return []Kind{KindAddressGroup, KindFloatingIP, KindHost, KindLink, KindNATRule, KindNetwork, KindPort, KindPortForwarding, KindProject, KindRouter, KindSecurityGroup,
+	return []Kind{KindAddressGroup, KindFloatingIP, KindHost, KindLink, KindListener, KindLoadBalancer, KindNATRule, KindNetwork, KindPool, KindPort, KindPortForwarding, KindProject, KindRouter, KindSecurityGroup,
 		KindSecurityPolicy, KindSegmentRange, KindSubnet, KindTrunk}
 }
 
 // Owned tells whether resources of the kind belong to a project.
 func (k Kind) Owned() bool {
 	switch k {
-	case KindNetwork, KindSubnet, KindPort, KindRouter, KindTrunk, KindFloatingIP, KindPortForwarding, KindNATRule, KindSecurityGroup, KindAddressGroup, KindSecurityPolicy:
+	case KindNetwork, KindSubnet, KindPort, KindRouter, KindTrunk, KindFloatingIP, KindPortForwarding, KindNATRule, KindSecurityGroup, KindAddressGroup, KindSecurityPolicy,
+		KindLoadBalancer, KindListener, KindPool:
 		return true
 	}
 	return false
@@ -81,6 +85,12 @@ func (k Kind) lower() string {
 		return "addressgroup"
 	case KindSecurityPolicy:
 		return "securitypolicy"
+	case KindLoadBalancer:
+		return "loadbalancer"
+	case KindListener:
+		return "listener"
+	case KindPool:
+		return "pool"
 	}
 	return strings.ToLower(string(k))
 }
@@ -179,6 +189,12 @@ func specKind(res *weftv1.Resource) Kind {
 		return KindAddressGroup
 	case *weftv1.Resource_SecurityPolicySpec:
 		return KindSecurityPolicy
+	case *weftv1.Resource_LoadBalancerSpec:
+		return KindLoadBalancer
+	case *weftv1.Resource_ListenerSpec:
+		return KindListener
+	case *weftv1.Resource_PoolSpec:
+		return KindPool
 	}
 	return ""
 }

@@ -45,6 +45,12 @@ func (t *txn) parseSpec(d *draft) {
 		t.parseSecurityGroup(d, d.given.GetSecurityGroupSpec())
 	case KindAddressGroup:
 		t.parseAddressGroup(d, d.given.GetAddressGroupSpec())
+	case KindLoadBalancer:
+		d.balanced = t.parseOwn(d, "spec.port", d.given.GetLoadBalancerSpec().GetPort())
+	case KindListener:
+		t.parseListener(d, d.given.GetListenerSpec())
+	case KindPool:
+		t.parseBalancedPool(d, d.given.GetPoolSpec())
 	case KindSecurityPolicy:
 		t.parseSecurityPolicy(d, d.given.GetSecurityPolicySpec())
 	}

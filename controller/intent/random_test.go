@@ -207,6 +207,7 @@ func mustBeSound(t *rapid.T, c *Catalog) {
 			}
 			own(r, "tag %d", s.GetNetwork().GetTag())
 			own(r, "zone %d", s.GetNetwork().GetZone())
+			own(r, "zone %d", s.GetNetwork().GetBalancingZone())
 		case KindSubnet:
 			refers(r, Reference(KindNetwork, key.Project, r.GetSubnetSpec().GetNetwork()))
 		case KindPort:

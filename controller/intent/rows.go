@@ -21,6 +21,7 @@ type Network struct {
 	Snoop       bool   // multicast goes only to ports that asked for it
 	External    bool   // it leads outside
 	Zone        uint16 // in which hosts track the connections of its ports
+	Balances    uint16 // the zone in which hosts track what its ports ask of load balancers
 }
 
 // Equal tells whether two rows are the same.

@@ -279,13 +279,15 @@ func TestEarlierShapes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := with(t, routed, old).cfg.Store
-			forget(t, s, "network/red/web", func(r *weftv1.Resource) { r.GetStatus().GetNetwork().Zone = 0 })
+			forget(t, s, "network/red/web", func(r *weftv1.Resource) {
+				r.GetStatus().GetNetwork().Zone, r.GetStatus().GetNetwork().BalancingZone = 0, 0
+			})
 			forget(t, s, "router/red/old", func(r *weftv1.Resource) { r.GetStatus().GetRouter().Zone = 0 })
 			c := newCatalog(t, s)
 			give(c)
 			n, err := NetworkRow(get(t, c, "network/red/web"))
 			r, _, _, err2 := RouterRows(get(t, c, "router/red/old"))
-			if err != nil || err2 != nil || n.Zone == 0 || r.Zone == 0 || n.Zone == r.Zone {
+			if err != nil || err2 != nil || n.Zone == 0 || n.Balances == 0 || r.Zone == 0 || n.Zone == r.Zone || n.Zone == n.Balances {
 				t.Errorf("zones %d and %d, %v, %v", n.Zone, r.Zone, err, err2)
 			}
 			mustBeWhole(t, c, s)

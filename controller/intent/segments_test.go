@@ -42,7 +42,7 @@ network/red/mixed segments:{type:"vlan" physical_network:"p2"} segments:{type:"g
 		"mixed": `segmentation_id:2 mtu:1442 type:"vlan" physical_network:"p2" segments:{type:"vlan" physical_network:"p2" segmentation_id:2} segments:{type:"geneve" segmentation_id:5001} segments:{type:"local"}`,
 	} {
 		got, expected := proto.CloneOf(get(t, c, "network/red/"+name).GetStatus().GetNetwork()), &weftv1.NetworkStatus{}
-		got.Tag, got.Zone = 0, 0
+		got.Tag, got.Zone, got.BalancingZone = 0, 0, 0
 		if err := prototext.Unmarshal([]byte(want), expected); err != nil {
 			t.Fatal(err)
 		}

@@ -24,10 +24,11 @@ type state struct {
 	behind   map[Key]map[Key]struct{} // ports of an unmanaged host
 	trunked  map[Key]Key              // the trunk that a port is in, as parent or as subport
 	ported   map[Key]Key              // the router that has a port as an interface
+	balanced map[Key]Key              // the load balancer that a port is of
 	refs     map[Key]map[Key]struct{} // of routers, floating IPs, port forwardings, ports, groups …, by what they refer to
 	zones    holders[alloc.ID]        // of connection tracking
 	zoned    alloc.IDs                // the same
-	lists    holders[alloc.ID]        // numbers of lists of rules and of address groups
+	lists    holders[alloc.ID]        // numbers of lists of rules, of address groups, of load balancers and of listeners
 	listed   alloc.IDs                // the same
 	switches map[uint64]Key           // bare switches by datapath id
 	links    map[[2]End]Key
@@ -91,7 +92,7 @@ func newState() *state {
 	s := &state{
 		records: map[Key]*record{}, members: map[string]map[Key]struct{}{}, networks: map[Key]*networkState{},
 		subnets: map[Key]*subnetState{}, tags: holders[alloc.ID]{}, types: map[space]*typeState{}, tunnels: map[netip.Addr]Key{},
-		behind: map[Key]map[Key]struct{}{}, trunked: map[Key]Key{}, ported: map[Key]Key{}, refs: map[Key]map[Key]struct{}{}, zones: holders[alloc.ID]{},
+		behind: map[Key]map[Key]struct{}{}, trunked: map[Key]Key{}, ported: map[Key]Key{}, balanced: map[Key]Key{}, refs: map[Key]map[Key]struct{}{}, zones: holders[alloc.ID]{},
 		switches: map[uint64]Key{}, links: map[[2]End]Key{}, linked: map[Key]map[Key]struct{}{},
 		lists: holders[alloc.ID]{}, ungrouped: map[string]int{},
 	}
@@ -132,6 +133,7 @@ func (s *state) index(rec *record) {
 			s.tags.add(f.tag, rec.key, &s.tagged)
 		}
 		s.indexZone(rec.key, f.zone)
+		s.indexZone(rec.key, f.balances)
 	case *subnetFacts:
 		n := s.network(f.network)
 		i, _ := n.find(f.block.Addr())
@@ -165,6 +167,11 @@ func (s *state) index(rec *record) {
 		s.indexList(rec.key, f)
 	case *setFacts:
 		s.lists.add(f.tag, rec.key, &s.listed)
+	case *balancerFacts:
+		s.indexBalancer(rec.key, f)
+	case *listenerFacts:
+		s.lists.add(f.tag, rec.key, &s.listed)
+		s.refer(rec.key, f.referents()...)
 	}
 }
 
@@ -197,6 +204,7 @@ func (s *state) unindex(rec *record) {
 		s.unindexSegments(rec.key, f.segments)
 		s.tags.remove(f.tag, rec.key, &s.tagged)
 		s.zones.remove(f.zone, rec.key, &s.zoned)
+		s.zones.remove(f.balances, rec.key, &s.zoned)
 		s.trimNetwork(rec.key)
 	case *subnetFacts:
 		n := s.network(f.network)
@@ -232,6 +240,11 @@ func (s *state) unindex(rec *record) {
 		s.unindexList(rec.key, f)
 	case *setFacts:
 		s.lists.remove(f.tag, rec.key, &s.listed)
+	case *balancerFacts:
+		s.unindexBalancer(rec.key, f)
+	case *listenerFacts:
+		s.lists.remove(f.tag, rec.key, &s.listed)
+		s.unrefer(rec.key, f.referents()...)
 	}
 }
 

@@ -80,6 +80,21 @@ type Tables struct {
 	AddressesOf *table.Index[Key, AddressOf, AddressOf] // of an address group
 	TierLists   *table.Index[Tier, Key, RuleList]       // policies of administrators, by tier
 
+	LoadBalancers *table.Table[Key, LoadBalancer]
+	PoolListeners *table.Table[Key, PoolListener]
+	Pools         *table.Table[Key, Pool]
+
+	// Derived by apps/balancer.
+	ClientNetworks *table.Table[ClientNetwork, ClientNetwork]
+	Servers        *table.Table[ServedBy, ServedBy]
+
+	BalancersBy *table.Index[Key, Key, LoadBalancer]            // of a port
+	ListenersOf *table.Index[Key, Key, PoolListener]            // of a load balancer
+	PoolUsers   *table.Index[Key, Key, PoolListener]            // of a pool
+	ServersOf   *table.Index[Key, ServedBy, ServedBy]           // of a load balancer
+	ClientsOf   *table.Index[Key, ClientNetwork, ClientNetwork] // of a load balancer
+	BalancedOn  *table.Set[Key, bool]                           // networks whose ports may be clients of load balancers
+
 	// Observed by apps/mcast.
 	Members *table.Table[Member, Member]
 
@@ -222,6 +237,7 @@ func NewTables() *Tables {
 	t.routing()
 	t.topology()
 	t.security()
+	t.balancing()
 	t.SegmentsOf = table.NewIndex(t.Segments, "segments of", func(s Segment, add func(Key)) { add(s.Key.Network) })
 	t.InterfacesByID = table.NewIndex(t.Interfaces, "interfaces with iface-id", func(i Interface, add func(string)) {
 		if i.IfaceID != "" {
@@ -270,6 +286,25 @@ func (t *Tables) segments() {
 	t.MappedAt = table.NewSet(t.Mappings, "physical networks of", func(m Mapping, add func(string, string)) {
 		add(m.Key.Host, m.Key.Physical)
 	})
+}
+
+// balancing makes what apps/balancer reads and derives.
+func (t *Tables) balancing() {
+	t.LoadBalancers = table.New(t.DB, "loadbalancer", func(b LoadBalancer) Key { return b.Key })
+	t.PoolListeners = table.New(t.DB, "poollistener", func(l PoolListener) Key { return l.Key })
+	t.Pools = table.New(t.DB, "pool", func(p Pool) Key { return p.Key })
+	t.ClientNetworks = table.New(t.DB, "clientnetwork", func(c ClientNetwork) ClientNetwork { return c })
+	t.Servers = table.New(t.DB, "server", func(s ServedBy) ServedBy { return s })
+	t.BalancersBy = table.NewIndex(t.LoadBalancers, "load balancers of", func(b LoadBalancer, add func(Key)) { add(b.Port) })
+	t.ListenersOf = table.NewIndex(t.PoolListeners, "listeners of", func(l PoolListener, add func(Key)) { add(l.Balancer) })
+	t.PoolUsers = table.NewIndex(t.PoolListeners, "listeners with", func(l PoolListener, add func(Key)) {
+		if l.Pool != (Key{}) {
+			add(l.Pool)
+		}
+	})
+	t.ServersOf = table.NewIndex(t.Servers, "servers of", func(s ServedBy, add func(Key)) { add(s.Balancer) })
+	t.ClientsOf = table.NewIndex(t.ClientNetworks, "networks with clients of", func(c ClientNetwork, add func(Key)) { add(c.Balancer) })
+	t.BalancedOn = table.NewSet(t.ClientNetworks, "load balancers reached from", func(c ClientNetwork, add func(Key, bool)) { add(c.Network, true) })
 }
 
 // security makes what apps/security reads and derives.

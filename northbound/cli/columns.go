@@ -50,6 +50,12 @@ func (a *app) columns(kind manifest.Kind, wide bool) []resourceColumn {
 		out = append(out, securityGroupColumns(wide)...)
 	case "AddressGroup":
 		out = append(out, addressGroupColumns()...)
+	case "LoadBalancer":
+		out = append(out, loadBalancerColumns()...)
+	case "Listener":
+		out = append(out, listenerColumns()...)
+	case "Pool":
+		out = append(out, poolColumns()...)
 	case "SecurityPolicy":
 		out = append(out, securityPolicyColumns()...)
 	}

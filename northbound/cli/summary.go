@@ -46,6 +46,8 @@ func summary(r *weftv1.Resource) string {
 			endpoint(r.GetStatus().GetPortForwarding().GetInternalIp(), internalPorts(r)))
 	case r.GetSecurityGroupSpec() != nil, r.GetSecurityPolicySpec() != nil, r.GetAddressGroupSpec() != nil:
 		return securitySummary(r)
+	case r.GetLoadBalancerSpec() != nil, r.GetListenerSpec() != nil, r.GetPoolSpec() != nil:
+		return balancerSummary(r)
 	case r.GetSegmentRangeSpec() != nil:
 		s := r.GetSegmentRangeSpec()
 		return fmt.Sprintf("%s %d to %d", s.GetNetworkType(), s.GetMinimum(), s.GetMaximum())

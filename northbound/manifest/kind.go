@@ -108,7 +108,7 @@ func orList(word string, known []string) string {
 	if near := nearest(word, known); near != "" {
 		return "; did you mean " + near + "?"
 	}
-	if len(known) == 0 || len(known) > 16 {
+	if len(known) == 0 || len(known) > 40 {
 		return ""
 	}
 	sorted := slices.Clone(known)

@@ -260,7 +260,9 @@ type NetworkStatus struct {
 	// All segments, with the ids that were allocated.
 	Segments []*NetworkSegment `protobuf:"bytes,6,rep,name=segments,proto3" json:"segments,omitempty"`
 	// The zone in which hosts track connections of its ports.
-	Zone          uint32 `protobuf:"varint,7,opt,name=zone,proto3" json:"zone,omitempty"`
+	Zone uint32 `protobuf:"varint,7,opt,name=zone,proto3" json:"zone,omitempty"`
+	// The zone in which hosts track what its ports ask of load balancers.
+	BalancingZone uint32 `protobuf:"varint,8,opt,name=balancing_zone,json=balancingZone,proto3" json:"balancing_zone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -340,6 +342,13 @@ func (x *NetworkStatus) GetSegments() []*NetworkSegment {
 func (x *NetworkStatus) GetZone() uint32 {
 	if x != nil {
 		return x.Zone
+	}
+	return 0
+}
+
+func (x *NetworkStatus) GetBalancingZone() uint32 {
+	if x != nil {
+		return x.BalancingZone
 	}
 	return 0
 }
@@ -1352,7 +1361,7 @@ const file_weft_v1_network_proto_rawDesc = "" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12)\n" +
 	"\x10physical_network\x18\x02 \x01(\tR\x0fphysicalNetwork\x12'\n" +
 	"\x0fsegmentation_id\x18\x03 \x01(\rR\x0esegmentationId\x12\"\n" +
-	"\rinner_vlan_id\x18\x04 \x01(\rR\vinnerVlanId\"\xe4\x01\n" +
+	"\rinner_vlan_id\x18\x04 \x01(\rR\vinnerVlanId\"\x8b\x02\n" +
 	"\rNetworkStatus\x12'\n" +
 	"\x0fsegmentation_id\x18\x01 \x01(\rR\x0esegmentationId\x12\x10\n" +
 	"\x03mtu\x18\x02 \x01(\rR\x03mtu\x12\x10\n" +
@@ -1360,7 +1369,8 @@ const file_weft_v1_network_proto_rawDesc = "" +
 	"\x04type\x18\x04 \x01(\tR\x04type\x12)\n" +
 	"\x10physical_network\x18\x05 \x01(\tR\x0fphysicalNetwork\x123\n" +
 	"\bsegments\x18\x06 \x03(\v2\x17.weft.v1.NetworkSegmentR\bsegments\x12\x12\n" +
-	"\x04zone\x18\a \x01(\rR\x04zone\"\x87\x03\n" +
+	"\x04zone\x18\a \x01(\rR\x04zone\x12%\n" +
+	"\x0ebalancing_zone\x18\b \x01(\rR\rbalancingZone\"\x87\x03\n" +
 	"\n" +
 	"SubnetSpec\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x12\n" +

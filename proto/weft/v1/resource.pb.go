@@ -154,7 +154,7 @@ func (x *ResourceRef) GetName() string {
 // Resource is one object of the API.
 type Resource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange", "Router", "Trunk", "Link", "FloatingIP", "PortForwarding", "NATRule", "SecurityGroup", "AddressGroup" or "SecurityPolicy"; may be left out where the spec is set.
+	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange", "Router", "Trunk", "Link", "FloatingIP", "PortForwarding", "NATRule", "SecurityGroup", "AddressGroup", "SecurityPolicy", "LoadBalancer", "Listener" or "Pool"; may be left out where the spec is set.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The project it belongs to; empty for Project, Host, SegmentRange and Link. A project that does not exist is created.
 	Project string `protobuf:"bytes,2,opt,name=project,proto3" json:"project,omitempty"`
@@ -191,6 +191,9 @@ type Resource struct {
 	//	*Resource_SecurityGroupSpec
 	//	*Resource_AddressGroupSpec
 	//	*Resource_SecurityPolicySpec
+	//	*Resource_LoadBalancerSpec
+	//	*Resource_ListenerSpec
+	//	*Resource_PoolSpec
 	//	*Resource_LinkSpec
 	Spec isResource_Spec `protobuf_oneof:"spec"`
 	// What is. Set by the server.
@@ -425,6 +428,33 @@ func (x *Resource) GetSecurityPolicySpec() *SecurityPolicySpec {
 	return nil
 }
 
+func (x *Resource) GetLoadBalancerSpec() *LoadBalancerSpec {
+	if x != nil {
+		if x, ok := x.Spec.(*Resource_LoadBalancerSpec); ok {
+			return x.LoadBalancerSpec
+		}
+	}
+	return nil
+}
+
+func (x *Resource) GetListenerSpec() *ListenerSpec {
+	if x != nil {
+		if x, ok := x.Spec.(*Resource_ListenerSpec); ok {
+			return x.ListenerSpec
+		}
+	}
+	return nil
+}
+
+func (x *Resource) GetPoolSpec() *PoolSpec {
+	if x != nil {
+		if x, ok := x.Spec.(*Resource_PoolSpec); ok {
+			return x.PoolSpec
+		}
+	}
+	return nil
+}
+
 func (x *Resource) GetLinkSpec() *LinkSpec {
 	if x != nil {
 		if x, ok := x.Spec.(*Resource_LinkSpec); ok {
@@ -515,6 +545,21 @@ type Resource_SecurityPolicySpec struct {
 	SecurityPolicySpec *SecurityPolicySpec `protobuf:"bytes,35,opt,name=security_policy_spec,json=securityPolicySpec,proto3,oneof"`
 }
 
+type Resource_LoadBalancerSpec struct {
+	// For kind LoadBalancer.
+	LoadBalancerSpec *LoadBalancerSpec `protobuf:"bytes,40,opt,name=load_balancer_spec,json=loadBalancerSpec,proto3,oneof"`
+}
+
+type Resource_ListenerSpec struct {
+	// For kind Listener.
+	ListenerSpec *ListenerSpec `protobuf:"bytes,41,opt,name=listener_spec,json=listenerSpec,proto3,oneof"`
+}
+
+type Resource_PoolSpec struct {
+	// For kind Pool.
+	PoolSpec *PoolSpec `protobuf:"bytes,42,opt,name=pool_spec,json=poolSpec,proto3,oneof"`
+}
+
 type Resource_LinkSpec struct {
 	// For kind Link.
 	LinkSpec *LinkSpec `protobuf:"bytes,28,opt,name=link_spec,json=linkSpec,proto3,oneof"`
@@ -548,6 +593,12 @@ func (*Resource_AddressGroupSpec) isResource_Spec() {}
 
 func (*Resource_SecurityPolicySpec) isResource_Spec() {}
 
+func (*Resource_LoadBalancerSpec) isResource_Spec() {}
+
+func (*Resource_ListenerSpec) isResource_Spec() {}
+
+func (*Resource_PoolSpec) isResource_Spec() {}
+
 func (*Resource_LinkSpec) isResource_Spec() {}
 
 // Status tells what is true of a resource now.
@@ -580,6 +631,9 @@ type Status struct {
 	//	*Status_SecurityGroup
 	//	*Status_AddressGroup
 	//	*Status_SecurityPolicy
+	//	*Status_LoadBalancer
+	//	*Status_Listener
+	//	*Status_Pool
 	//	*Status_Link
 	Details       isStatus_Details `protobuf_oneof:"details"`
 	unknownFields protoimpl.UnknownFields
@@ -775,6 +829,33 @@ func (x *Status) GetSecurityPolicy() *SecurityPolicyStatus {
 	return nil
 }
 
+func (x *Status) GetLoadBalancer() *LoadBalancerStatus {
+	if x != nil {
+		if x, ok := x.Details.(*Status_LoadBalancer); ok {
+			return x.LoadBalancer
+		}
+	}
+	return nil
+}
+
+func (x *Status) GetListener() *ListenerStatus {
+	if x != nil {
+		if x, ok := x.Details.(*Status_Listener); ok {
+			return x.Listener
+		}
+	}
+	return nil
+}
+
+func (x *Status) GetPool() *PoolStatus {
+	if x != nil {
+		if x, ok := x.Details.(*Status_Pool); ok {
+			return x.Pool
+		}
+	}
+	return nil
+}
+
 func (x *Status) GetLink() *LinkStatus {
 	if x != nil {
 		if x, ok := x.Details.(*Status_Link); ok {
@@ -853,6 +934,21 @@ type Status_SecurityPolicy struct {
 	SecurityPolicy *SecurityPolicyStatus `protobuf:"bytes,35,opt,name=security_policy,json=securityPolicy,proto3,oneof"`
 }
 
+type Status_LoadBalancer struct {
+	// For kind LoadBalancer.
+	LoadBalancer *LoadBalancerStatus `protobuf:"bytes,40,opt,name=load_balancer,json=loadBalancer,proto3,oneof"`
+}
+
+type Status_Listener struct {
+	// For kind Listener.
+	Listener *ListenerStatus `protobuf:"bytes,41,opt,name=listener,proto3,oneof"`
+}
+
+type Status_Pool struct {
+	// For kind Pool.
+	Pool *PoolStatus `protobuf:"bytes,42,opt,name=pool,proto3,oneof"`
+}
+
 type Status_Link struct {
 	// For kind Link.
 	Link *LinkStatus `protobuf:"bytes,27,opt,name=link,proto3,oneof"`
@@ -883,6 +979,12 @@ func (*Status_SecurityGroup) isStatus_Details() {}
 func (*Status_AddressGroup) isStatus_Details() {}
 
 func (*Status_SecurityPolicy) isStatus_Details() {}
+
+func (*Status_LoadBalancer) isStatus_Details() {}
+
+func (*Status_Listener) isStatus_Details() {}
+
+func (*Status_Pool) isStatus_Details() {}
 
 func (*Status_Link) isStatus_Details() {}
 
@@ -991,12 +1093,11 @@ var File_weft_v1_resource_proto protoreflect.FileDescriptor
 
 const file_weft_v1_resource_proto_rawDesc = "" +
 	"\n" +
-	"\x16weft/v1/resource.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12weft/v1/host.proto\x1a\x12weft/v1/link.proto\x1a\x11weft/v1/nat.proto\x1a\x15weft/v1/network.proto\x1a\x14weft/v1/router.proto\x1a\x16weft/v1/security.proto\x1a\x13weft/v1/trunk.proto\"O\n" +
+	"\x16weft/v1/resource.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12weft/v1/host.proto\x1a\x12weft/v1/link.proto\x1a\x1aweft/v1/loadbalancer.proto\x1a\x11weft/v1/nat.proto\x1a\x15weft/v1/network.proto\x1a\x14weft/v1/router.proto\x1a\x16weft/v1/security.proto\x1a\x13weft/v1/trunk.proto\"O\n" +
 	"\vResourceRef\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name\"\xe3\n" +
-	"\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\"\x9e\f\n" +
 	"\bResource\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
@@ -1023,13 +1124,17 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\rnat_rule_spec\x18  \x01(\v2\x14.weft.v1.NATRuleSpecH\x00R\vnatRuleSpec\x12L\n" +
 	"\x13security_group_spec\x18! \x01(\v2\x1a.weft.v1.SecurityGroupSpecH\x00R\x11securityGroupSpec\x12I\n" +
 	"\x12address_group_spec\x18\" \x01(\v2\x19.weft.v1.AddressGroupSpecH\x00R\x10addressGroupSpec\x12O\n" +
-	"\x14security_policy_spec\x18# \x01(\v2\x1b.weft.v1.SecurityPolicySpecH\x00R\x12securityPolicySpec\x120\n" +
+	"\x14security_policy_spec\x18# \x01(\v2\x1b.weft.v1.SecurityPolicySpecH\x00R\x12securityPolicySpec\x12I\n" +
+	"\x12load_balancer_spec\x18( \x01(\v2\x19.weft.v1.LoadBalancerSpecH\x00R\x10loadBalancerSpec\x12<\n" +
+	"\rlistener_spec\x18) \x01(\v2\x15.weft.v1.ListenerSpecH\x00R\flistenerSpec\x120\n" +
+	"\tpool_spec\x18* \x01(\v2\x11.weft.v1.PoolSpecH\x00R\bpoolSpec\x120\n" +
 	"\tlink_spec\x18\x1c \x01(\v2\x11.weft.v1.LinkSpecH\x00R\blinkSpec\x12'\n" +
 	"\x06status\x18\x0f \x01(\v2\x0f.weft.v1.StatusR\x06status\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x06\n" +
-	"\x04spec\"\xe2\b\n" +
+	"\x04spec\"\x88\n" +
+	"\n" +
 	"\x06Status\x12+\n" +
 	"\x05phase\x18\x01 \x01(\x0e2\x15.weft.v1.Status.PhaseR\x05phase\x122\n" +
 	"\n" +
@@ -1052,7 +1157,10 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\bnat_rule\x18  \x01(\v2\x16.weft.v1.NATRuleStatusH\x00R\anatRule\x12E\n" +
 	"\x0esecurity_group\x18! \x01(\v2\x1c.weft.v1.SecurityGroupStatusH\x00R\rsecurityGroup\x12B\n" +
 	"\raddress_group\x18\" \x01(\v2\x1b.weft.v1.AddressGroupStatusH\x00R\faddressGroup\x12H\n" +
-	"\x0fsecurity_policy\x18# \x01(\v2\x1d.weft.v1.SecurityPolicyStatusH\x00R\x0esecurityPolicy\x12)\n" +
+	"\x0fsecurity_policy\x18# \x01(\v2\x1d.weft.v1.SecurityPolicyStatusH\x00R\x0esecurityPolicy\x12B\n" +
+	"\rload_balancer\x18( \x01(\v2\x1b.weft.v1.LoadBalancerStatusH\x00R\floadBalancer\x125\n" +
+	"\blistener\x18) \x01(\v2\x17.weft.v1.ListenerStatusH\x00R\blistener\x12)\n" +
+	"\x04pool\x18* \x01(\v2\x13.weft.v1.PoolStatusH\x00R\x04pool\x12)\n" +
 	"\x04link\x18\x1b \x01(\v2\x13.weft.v1.LinkStatusH\x00R\x04link\"u\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x11\n" +
@@ -1105,21 +1213,27 @@ var file_weft_v1_resource_proto_goTypes = []any{
 	(*SecurityGroupSpec)(nil),     // 18: weft.v1.SecurityGroupSpec
 	(*AddressGroupSpec)(nil),      // 19: weft.v1.AddressGroupSpec
 	(*SecurityPolicySpec)(nil),    // 20: weft.v1.SecurityPolicySpec
-	(*LinkSpec)(nil),              // 21: weft.v1.LinkSpec
-	(*NetworkStatus)(nil),         // 22: weft.v1.NetworkStatus
-	(*SubnetStatus)(nil),          // 23: weft.v1.SubnetStatus
-	(*PortStatus)(nil),            // 24: weft.v1.PortStatus
-	(*HostStatus)(nil),            // 25: weft.v1.HostStatus
-	(*SegmentRangeStatus)(nil),    // 26: weft.v1.SegmentRangeStatus
-	(*RouterStatus)(nil),          // 27: weft.v1.RouterStatus
-	(*TrunkStatus)(nil),           // 28: weft.v1.TrunkStatus
-	(*FloatingIPStatus)(nil),      // 29: weft.v1.FloatingIPStatus
-	(*PortForwardingStatus)(nil),  // 30: weft.v1.PortForwardingStatus
-	(*NATRuleStatus)(nil),         // 31: weft.v1.NATRuleStatus
-	(*SecurityGroupStatus)(nil),   // 32: weft.v1.SecurityGroupStatus
-	(*AddressGroupStatus)(nil),    // 33: weft.v1.AddressGroupStatus
-	(*SecurityPolicyStatus)(nil),  // 34: weft.v1.SecurityPolicyStatus
-	(*LinkStatus)(nil),            // 35: weft.v1.LinkStatus
+	(*LoadBalancerSpec)(nil),      // 21: weft.v1.LoadBalancerSpec
+	(*ListenerSpec)(nil),          // 22: weft.v1.ListenerSpec
+	(*PoolSpec)(nil),              // 23: weft.v1.PoolSpec
+	(*LinkSpec)(nil),              // 24: weft.v1.LinkSpec
+	(*NetworkStatus)(nil),         // 25: weft.v1.NetworkStatus
+	(*SubnetStatus)(nil),          // 26: weft.v1.SubnetStatus
+	(*PortStatus)(nil),            // 27: weft.v1.PortStatus
+	(*HostStatus)(nil),            // 28: weft.v1.HostStatus
+	(*SegmentRangeStatus)(nil),    // 29: weft.v1.SegmentRangeStatus
+	(*RouterStatus)(nil),          // 30: weft.v1.RouterStatus
+	(*TrunkStatus)(nil),           // 31: weft.v1.TrunkStatus
+	(*FloatingIPStatus)(nil),      // 32: weft.v1.FloatingIPStatus
+	(*PortForwardingStatus)(nil),  // 33: weft.v1.PortForwardingStatus
+	(*NATRuleStatus)(nil),         // 34: weft.v1.NATRuleStatus
+	(*SecurityGroupStatus)(nil),   // 35: weft.v1.SecurityGroupStatus
+	(*AddressGroupStatus)(nil),    // 36: weft.v1.AddressGroupStatus
+	(*SecurityPolicyStatus)(nil),  // 37: weft.v1.SecurityPolicyStatus
+	(*LoadBalancerStatus)(nil),    // 38: weft.v1.LoadBalancerStatus
+	(*ListenerStatus)(nil),        // 39: weft.v1.ListenerStatus
+	(*PoolStatus)(nil),            // 40: weft.v1.PoolStatus
+	(*LinkStatus)(nil),            // 41: weft.v1.LinkStatus
 }
 var file_weft_v1_resource_proto_depIdxs = []int32{
 	6,  // 0: weft.v1.Resource.labels:type_name -> weft.v1.Resource.LabelsEntry
@@ -1139,29 +1253,35 @@ var file_weft_v1_resource_proto_depIdxs = []int32{
 	18, // 14: weft.v1.Resource.security_group_spec:type_name -> weft.v1.SecurityGroupSpec
 	19, // 15: weft.v1.Resource.address_group_spec:type_name -> weft.v1.AddressGroupSpec
 	20, // 16: weft.v1.Resource.security_policy_spec:type_name -> weft.v1.SecurityPolicySpec
-	21, // 17: weft.v1.Resource.link_spec:type_name -> weft.v1.LinkSpec
-	3,  // 18: weft.v1.Resource.status:type_name -> weft.v1.Status
-	0,  // 19: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
-	4,  // 20: weft.v1.Status.conditions:type_name -> weft.v1.Condition
-	22, // 21: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
-	23, // 22: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
-	24, // 23: weft.v1.Status.port:type_name -> weft.v1.PortStatus
-	25, // 24: weft.v1.Status.host:type_name -> weft.v1.HostStatus
-	26, // 25: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
-	27, // 26: weft.v1.Status.router:type_name -> weft.v1.RouterStatus
-	28, // 27: weft.v1.Status.trunk:type_name -> weft.v1.TrunkStatus
-	29, // 28: weft.v1.Status.floating_ip:type_name -> weft.v1.FloatingIPStatus
-	30, // 29: weft.v1.Status.port_forwarding:type_name -> weft.v1.PortForwardingStatus
-	31, // 30: weft.v1.Status.nat_rule:type_name -> weft.v1.NATRuleStatus
-	32, // 31: weft.v1.Status.security_group:type_name -> weft.v1.SecurityGroupStatus
-	33, // 32: weft.v1.Status.address_group:type_name -> weft.v1.AddressGroupStatus
-	34, // 33: weft.v1.Status.security_policy:type_name -> weft.v1.SecurityPolicyStatus
-	35, // 34: weft.v1.Status.link:type_name -> weft.v1.LinkStatus
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	21, // 17: weft.v1.Resource.load_balancer_spec:type_name -> weft.v1.LoadBalancerSpec
+	22, // 18: weft.v1.Resource.listener_spec:type_name -> weft.v1.ListenerSpec
+	23, // 19: weft.v1.Resource.pool_spec:type_name -> weft.v1.PoolSpec
+	24, // 20: weft.v1.Resource.link_spec:type_name -> weft.v1.LinkSpec
+	3,  // 21: weft.v1.Resource.status:type_name -> weft.v1.Status
+	0,  // 22: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
+	4,  // 23: weft.v1.Status.conditions:type_name -> weft.v1.Condition
+	25, // 24: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
+	26, // 25: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
+	27, // 26: weft.v1.Status.port:type_name -> weft.v1.PortStatus
+	28, // 27: weft.v1.Status.host:type_name -> weft.v1.HostStatus
+	29, // 28: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
+	30, // 29: weft.v1.Status.router:type_name -> weft.v1.RouterStatus
+	31, // 30: weft.v1.Status.trunk:type_name -> weft.v1.TrunkStatus
+	32, // 31: weft.v1.Status.floating_ip:type_name -> weft.v1.FloatingIPStatus
+	33, // 32: weft.v1.Status.port_forwarding:type_name -> weft.v1.PortForwardingStatus
+	34, // 33: weft.v1.Status.nat_rule:type_name -> weft.v1.NATRuleStatus
+	35, // 34: weft.v1.Status.security_group:type_name -> weft.v1.SecurityGroupStatus
+	36, // 35: weft.v1.Status.address_group:type_name -> weft.v1.AddressGroupStatus
+	37, // 36: weft.v1.Status.security_policy:type_name -> weft.v1.SecurityPolicyStatus
+	38, // 37: weft.v1.Status.load_balancer:type_name -> weft.v1.LoadBalancerStatus
+	39, // 38: weft.v1.Status.listener:type_name -> weft.v1.ListenerStatus
+	40, // 39: weft.v1.Status.pool:type_name -> weft.v1.PoolStatus
+	41, // 40: weft.v1.Status.link:type_name -> weft.v1.LinkStatus
+	41, // [41:41] is the sub-list for method output_type
+	41, // [41:41] is the sub-list for method input_type
+	41, // [41:41] is the sub-list for extension type_name
+	41, // [41:41] is the sub-list for extension extendee
+	0,  // [0:41] is the sub-list for field type_name
 }
 
 func init() { file_weft_v1_resource_proto_init() }
@@ -1171,6 +1291,7 @@ func file_weft_v1_resource_proto_init() {
 	}
 	file_weft_v1_host_proto_init()
 	file_weft_v1_link_proto_init()
+	file_weft_v1_loadbalancer_proto_init()
 	file_weft_v1_nat_proto_init()
 	file_weft_v1_network_proto_init()
 	file_weft_v1_router_proto_init()
@@ -1191,6 +1312,9 @@ func file_weft_v1_resource_proto_init() {
 		(*Resource_SecurityGroupSpec)(nil),
 		(*Resource_AddressGroupSpec)(nil),
 		(*Resource_SecurityPolicySpec)(nil),
+		(*Resource_LoadBalancerSpec)(nil),
+		(*Resource_ListenerSpec)(nil),
+		(*Resource_PoolSpec)(nil),
 		(*Resource_LinkSpec)(nil),
 	}
 	file_weft_v1_resource_proto_msgTypes[2].OneofWrappers = []any{
@@ -1207,6 +1331,9 @@ func file_weft_v1_resource_proto_init() {
 		(*Status_SecurityGroup)(nil),
 		(*Status_AddressGroup)(nil),
 		(*Status_SecurityPolicy)(nil),
+		(*Status_LoadBalancer)(nil),
+		(*Status_Listener)(nil),
+		(*Status_Pool)(nil),
 		(*Status_Link)(nil),
 	}
 	type x struct{}

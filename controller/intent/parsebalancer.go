@@ -1,0 +1,124 @@
+package intent
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+
+	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
+)
+
+// Most elements of the lists of listeners and pools.
+const (
+	maxPoolMembers  = 256
+	maxMemberWeight = 256
+	maxAllowed      = 256
+)
+
+// Algorithms of pools.
+const (
+	flowHash = "FLOW_HASH"
+	sourceIP = "SOURCE_IP"
+)
+
+// balanced are the protocols whose connections load balancers spread.
+var balanced = map[string]uint8{"tcp": protoTCP, "udp": protoUDP}
+
+func (t *txn) parseListener(d *draft, spec *weftv1.ListenerSpec) {
+	f := &d.listener
+	f.balancer = t.parseRef(d, "spec.loadBalancer", KindLoadBalancer, spec.GetLoadBalancer())
+	if f.balancer.Project != d.key.Project && !d.bad {
+		t.refuse(d, "spec.loadBalancer", ReasonInvalid, "%q is another project's", spec.GetLoadBalancer())
+	}
+	if spec.GetPool() != "" {
+		f.pool = t.parseRef(d, "spec.pool", KindPool, spec.GetPool())
+		if f.pool.Project != d.key.Project {
+			t.refuse(d, "spec.pool", ReasonInvalid, "%q is another project's", spec.GetPool())
+		}
+	}
+	var ok bool
+	switch f.protocol, ok = balanced[spec.GetProtocol()]; {
+	case ok:
+	case spec.GetProtocol() == "":
+		t.refuse(d, "spec.protocol", ReasonInvalid, "is missing")
+	case spec.GetProtocol() == "sctp":
+		t.refuse(d, "spec.protocol", ReasonInvalid, "is sctp, whose connections Open vSwitch does not track without the kernel; tcp and udp can be balanced")
+	default:
+		t.refuse(d, "spec.protocol", ReasonInvalid, "%q is neither tcp nor udp%s", spec.GetProtocol(), didYouMean(spec.GetProtocol(), []string{"tcp", "udp"}))
+	}
+	var err error
+	if f.ports, err = parsePorts(spec.GetPorts()); err != nil {
+		t.refuse(d, "spec.ports", ReasonInvalid, "%v", err)
+	}
+	if n := len(spec.GetAllowedCidrs()); n > maxAllowed {
+		t.refuse(d, "spec.allowedCidrs", ReasonInvalid, "are %s; at most %s", reported(n), reported(maxAllowed))
+		return
+	}
+	for i, s := range spec.GetAllowedCidrs() {
+		if _, err := parseAddresses(s); err != nil {
+			t.refuse(d, indexed("spec.allowedCidrs", i, ""), ReasonInvalid, "%v", err)
+		}
+	}
+}
+
+// parseBalancedPool reads a pool of servers.
+func (t *txn) parseBalancedPool(d *draft, spec *weftv1.PoolSpec) {
+	switch s := spec.GetAlgorithm(); s {
+	case "", flowHash, sourceIP:
+	case "ROUND_ROBIN", "LEAST_CONNECTIONS":
+		t.refuse(d, "spec.algorithm", ReasonInvalid, "%s is not there: hosts choose by themselves, without knowing of each other's choices; FLOW_HASH spreads in proportion to weights", s)
+	default:
+		t.refuse(d, "spec.algorithm", ReasonInvalid, "%q is neither FLOW_HASH nor SOURCE_IP%s", s, didYouMean(s, []string{flowHash, sourceIP}))
+	}
+	if n := len(spec.GetMembers()); n > maxPoolMembers {
+		t.refuse(d, "spec.members", ReasonInvalid, "are %s; at most %s", reported(n), reported(maxPoolMembers))
+		return
+	}
+	names, ends := map[string]int{}, map[netip.AddrPort]int{}
+	for i, given := range spec.GetMembers() {
+		m, err := poolMemberOf(given)
+		var at ruleError
+		if errors.As(err, &at) {
+			t.refuse(d, indexed("spec.members", i, "."+at.field), ReasonInvalid, "%v", at.error)
+			continue
+		}
+		if first, twice := names[m.Name]; twice {
+			t.refuse(d, indexed("spec.members", i, ".name"), ReasonInvalid, "%q is that of members[%d]", m.Name, first)
+		}
+		end := netip.AddrPortFrom(m.IP, m.Port)
+		if first, twice := ends[end]; twice {
+			t.refuse(d, indexed("spec.members", i, ".address"), ReasonInvalid, "%s is that of members[%d]", end, first)
+		}
+		names[m.Name], ends[end] = i, i
+	}
+}
+
+// poolMemberOf reads a member of a pool; the error is a ruleError.
+func poolMemberOf(given *weftv1.PoolMember) (PoolMember, error) {
+	m := PoolMember{Name: given.GetName(), Port: uint16(given.GetPort()), Weight: 1, Backup: given.GetBackup(), Up: unlessSaid(given.AdminStateUp)}
+	if given.GetAddress() == "" {
+		return m, ruleError{"address", errors.New("is missing")}
+	}
+	var err error
+	if m.IP, err = parseIP(given.GetAddress()); err != nil {
+		return m, ruleError{"address", err}
+	}
+	if given.GetPort() > 65535 {
+		return m, ruleError{"port", fmt.Errorf("%d is no port: they end at 65535", given.GetPort())}
+	}
+	if given.Weight != nil {
+		if given.GetWeight() > maxMemberWeight {
+			return m, ruleError{"weight", fmt.Errorf("%d is not between 0 and %d", given.GetWeight(), maxMemberWeight)}
+		}
+		m.Weight = uint16(given.GetWeight())
+	}
+	if m.Name == "" {
+		m.Name = m.IP.String()
+		if m.Port != 0 {
+			m.Name = netip.AddrPortFrom(m.IP, m.Port).String()
+		}
+	} else if problem := nameProblem(m.Name); problem != "" {
+		return m, ruleError{"name", errors.New(problem)}
+	}
+	return m, nil
+}
