@@ -3,6 +3,7 @@ package apps
 
 import (
 	"github.com/weft-sdn/weft/apps/arp"
+	"github.com/weft-sdn/weft/apps/balancer"
 	"github.com/weft-sdn/weft/apps/base"
 	"github.com/weft-sdn/weft/apps/binding"
 	"github.com/weft-sdn/weft/apps/dhcp"
@@ -49,5 +50,6 @@ func All(t *intent.Tables, cfg Config) []compile.App {
 		nat.New(t),                // 15
 		neighbour.New(t),          // 17
 		security.New(t),           // 18
+		balancer.New(t),           // 20
 	}
 }

@@ -100,6 +100,18 @@ func apply(t *intent.Tables, e edit) {
 		t.Addresses.Delete(address(e))
 	case "no addresses":
 		t.AddressSets.Delete(addressGroup)
+	case "balancer":
+		t.LoadBalancers.Put(balancer(e))
+	case "no balancer":
+		t.LoadBalancers.Delete(balancer(e).Key)
+	case "listener":
+		t.PoolListeners.Put(poolListener(e))
+	case "no listener":
+		t.PoolListeners.Delete(poolListener(e).Key)
+	case "pool":
+		t.Pools.Put(serverPool(e))
+	case "no pool":
+		t.Pools.Delete(poolKey)
 	case "no port":
 		t.Ports.Delete(portKey(e.Port))
 	case "host":
@@ -490,7 +502,8 @@ func drawEdit(t *rapid.T) edit {
 			"router", "router", "no router", "interface", "interface", "no interface", "route", "no route", "next router", "next router", "no next router", "policy", "policy", "no policy", "mtu", "subnet", "no subnet", "member", "member", "no member", "trunk", "no trunk", "subport", "subport", "no subport", "subplug", "subplug", "no subplug",
 			"switch", "no switch", "switch port", "no switch port", "sighting", "no sighting", "link", "no link", "edge", "edge", "no edge", "path", "path", "path", "no path",
 			"gateway", "gateway", "no gateway", "floating", "floating", "no floating", "forwarding", "no forwarding", "rule", "rule", "no rule", "away", "back", "neighbour", "no neighbour",
-			"groups", "groups", "list", "list", "list", "no list", "addresses", "addresses", "no address", "no addresses"}).Draw(t, "op"),
+			"groups", "groups", "list", "list", "list", "no list", "addresses", "addresses", "no address", "no addresses",
+			"balancer", "balancer", "no balancer", "listener", "listener", "no listener", "pool", "pool", "no pool"}).Draw(t, "op"),
 		Net:  rapid.IntRange(0, 3).Draw(t, "net"),
 		Port: rapid.IntRange(0, 4).Draw(t, "port"),
 		Host: rapid.IntRange(0, 2).Draw(t, "host"),

@@ -100,6 +100,13 @@ func TestGoldenDumps(t *testing.T) {
 	apply(tables, edit{Op: "addresses", Host: 1})
 	apply(tables, edit{Op: "addresses", Flag: true})
 	apply(tables, edit{Op: "groups", Port: 0, Alt: 3})
+	// Two load balancers on net0: one has a listener that hashes over flows, the other is down.
+	for i := range 2 {
+		apply(tables, edit{Op: "port", Port: 8 + i, Net: 0, Flag: true})
+		apply(tables, edit{Op: "balancer", Net: i, Port: 8 + i, Flag: i == 0})
+	}
+	apply(tables, edit{Op: "listener"})
+	apply(tables, edit{Op: "pool", Host: 1, Net: 1, Port: 2})
 	if result := probe.StepResult(); len(result.Problems) > 0 {
 		t.Fatal(result.Problems[0].Owner, result.Problems[0].Err)
 	}

@@ -41,6 +41,12 @@ func (c *core) Overlay(res *weftv1.Resource) {
 		c.overlayNATRule(key, &v)
 	case intent.KindSecurityGroup, intent.KindSecurityPolicy:
 		c.overlayRules(key, v.status)
+	case intent.KindLoadBalancer:
+		c.overlayLoadBalancer(key, v.status.GetLoadBalancer())
+	case intent.KindListener:
+		c.overlayListener(key, v.status.GetListener())
+	case intent.KindPool:
+		c.overlayPool(key, v.status.GetPool())
 	}
 	for _, p := range c.board.Settled(c.world.engine.FlowsOf(key.String())) {
 		v.carrier(p)

@@ -65,6 +65,12 @@ func (a app) bind(r *table.Reader, p intent.Port, out *compile.Out) {
 		}
 		return // it is wherever the router is
 	}
+	for b := range a.BalancersBy.List(r, p.Key) {
+		if found {
+			out.Failed("interface %q of host %q carries its id, and it is the port of %s", i.Key.Name, i.Key.Host, b.Key)
+		}
+		return // its addresses stand for others
+	}
 	s, inside := a.Subports.Get(r, p.Key)
 	if !found && inside {
 		out.Pending("%s has no interface on the host of its parent, %s, yet", s.Trunk, s.Parent)

@@ -14,13 +14,16 @@ import (
 // forward tells every host of the network where p is, and by which wires frames from p cannot come.
 func (a app) forward(r *table.Reader, p intent.Port, out *compile.Out) {
 	n, ok := a.Networks.Get(r, p.Network)
-	if !ok || a.InterfacesBy.Count(r, p.Key) > 0 { // a router is everywhere
+	if !ok || a.InterfacesBy.Count(r, p.Key) > 0 || a.BalancersBy.Count(r, p.Key) > 0 { // a router is everywhere, as is what load balancers have
 		return
 	}
 	b, bound := a.Bindings.Get(r, p.Key)
 	if bound {
 		g, _ := a.Guards.Get(r, p.Key)
 		hand, next := pipeline.HandTo(b.OFPort, pipeline.Guard{Policy: g.Policy, Stateless: g.Stateless})
+		if a.BalancedOn.Has(r, p.Network, true) {
+			hand, next = append(hand, pipeline.Guard{Policy: g.Policy, Stateless: g.Stateless}.Set()...), pipeline.Answers
+		}
 		out.Flow(b.Host, pipeline.L2, prioPort,
 			flow.Match{pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthDst, p.MAC)}, append(hand, flow.Goto(next)))
 	}

@@ -52,6 +52,14 @@ var (
 	Edge = flow.Sub{ID: flow.Reg7, Off: 0, Len: 32}
 	// Time is the time to live of a label that has been taken off.
 	Time = flow.Sub{ID: flow.Reg13, Off: 8, Len: 8}
+	// Balancer is the load balancer that a packet is for (LoadBalancerStatus.tag). It has the register of NextHop4, which is found when
+	// the packet has its member.
+	Balancer = flow.Sub{ID: flow.Reg6, Off: 0, Len: 32}
+	// Part is the hash of a client's address over the members of a pool, and Parted is 1 when it is there.
+	Part   = flow.Sub{ID: flow.Reg7, Off: 0, Len: 16}
+	Parted = flow.Sub{ID: flow.Reg7, Off: 16, Len: 1}
+	// LookedUp is 1 for a packet on its way outside whose connection is known not to be a load balancer's, or which has its address.
+	LookedUp = flow.Sub{ID: flow.Reg13, Off: 3, Len: 1}
 	// Slot is the hash of a flow over the next hops of a route.
 	Slot = flow.Sub{ID: flow.Reg7, Off: 0, Len: 32}
 
@@ -112,7 +120,8 @@ var (
 
 // Shared are pairs of registers that have the same bits: what the first one says has been acted on before the second one is set.
 var Shared = [][2]string{
-	{"nexthop4", "inner"}, {"slot", "edge"}, {"nexthop4", "list"}, {"inner", "list"}, {"slot", "among"}, {"edge", "among"},
+	{"nexthop4", "balancer"}, {"inner", "balancer"}, {"list", "balancer"}, {"slot", "part"}, {"slot", "parted"}, {"edge", "part"}, {"edge", "parted"},
+	{"among", "part"}, {"among", "parted"}, {"nexthop4", "inner"}, {"slot", "edge"}, {"nexthop4", "list"}, {"inner", "list"}, {"slot", "among"}, {"edge", "among"},
 	{"nexthop6", "peer4"}, {"nexthop6", "peer6"}, {"peer4", "peer6"}, {"shard", "zone"}, {"judged", "outgoing"}, {"judged", "decided"}, {"judged", "passed"},
 	{"judged", "refused"}, {"judged", "told"}, {"judged", "as_answer"}, {"judged", "reported"}, {"judged", "at_receiver"},
 }
@@ -136,6 +145,10 @@ var Registers = []Register{
 	{"router", Router, "tag of the router that the frame is at"},
 	{"nexthop4", NextHop4, "IPv4 address of the next hop"},
 	{"nexthop6", NextHop6, "IPv6 address of the next hop"},
+	{"balancer", Balancer, "load balancer that the packet is for"},
+	{"part", Part, "hash of a client's address over the members of a pool"},
+	{"parted", Parted, "1: part is there"},
+	{"looked_up", LookedUp, "1: a packet on its way outside has the address of its load balancer, or has none"},
 	{"slot", Slot, "hash of the flow over the next hops of its route"},
 	{"outside", Outside, "1: the packet came to its router from an external network"},
 	{"turned", Turned, "1: the packet has begun anew, being for an external address on its own host"},

@@ -36,17 +36,23 @@ const (
 	Outward         = 30
 	RouteSize       = 31
 	Neighbour       = 32
+	Balance         = 33
 	Translate       = 34
 	Translated      = 35
 	Turn            = 36
+	Balanced        = 37
+	Hairpin         = 38
+	Server          = 39
 	L2              = 40
 	Members         = 41
 	Learned         = 42
 	Unknown         = 43
 	Flood           = 44
+	Answers         = 45
 	FloodLocal      = 46
 	WireSource      = 47
 	Paths           = 48
+	Answered        = 49
 	Received        = 50
 	ReceivedTrack   = 51
 	ReceivedState   = 52
@@ -230,7 +236,7 @@ var Tables = []Table{
 		Set:   fields(flow.Reg13, flow.InPort, flow.Reg2, flow.EthSrc, flow.EthDst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ARPOp, flow.ARPSPA, flow.ARPTPA, flow.ARPSHA, flow.ARPTHA, flow.NDReserved, flow.NDOptionsType, flow.ICMPv6Type),
 		Next:  []uint8{ResolveND, RouterIn, L2, ToController},
 		Miss:  Miss{Goto: RouterIn},
-		Apps:  []string{"arp", "base", "dhcp", "nat", "route"},
+		Apps:  []string{"arp", "balancer", "base", "dhcp", "nat", "route"},
 	},
 	{
 		ID: ResolveND, Name: "resolve_nd",
@@ -238,16 +244,16 @@ var Tables = []Table{
 		Match: fields(flow.Reg0, ndFields),
 		Set:   fields(flow.InPort, flow.Reg2, flow.NDTLL),
 		Next:  []uint8{L2},
-		Apps:  []string{"arp", "nat", "route"},
+		Apps:  []string{"arp", "balancer", "nat", "route"},
 	},
 	{
 		ID: RouterIn, Name: "router_in",
 		Doc:   "Takes frames with a router's MAC address out of their network and to that router.",
 		Match: fields(flow.Reg0, flow.EthDst),
-		Set:   fields(flow.Reg5, flow.Reg13),
-		Next:  []uint8{Untranslate, RouterLocal, L2},
+		Set:   fields(flow.Reg5, flow.Reg13, flow.Reg6, flow.Reg7),
+		Next:  []uint8{Untranslate, RouterLocal, L2, Balance},
 		Miss:  Miss{Goto: L2},
-		Apps:  []string{"base", "nat", "route"},
+		Apps:  []string{"balancer", "base", "nat", "route"},
 	},
 	{
 		ID: Untranslate, Name: "untranslate",
@@ -262,10 +268,10 @@ var Tables = []Table{
 		ID: RouterLocal, Name: "router_local",
 		Doc:   "Answers what is meant for the router itself, and drops what no router forwards.",
 		Match: fields(flow.Reg2, flow.Reg5, flow.Reg13, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ICMPv4Type, flow.ICMPv4Code, flow.ICMPv6Type, flow.ICMPv6Code),
-		Set:   fields(flow.Reg13, flow.InPort, flow.Reg2, flow.XXReg2, flow.EthSrc, flow.EthDst, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ICMPv4Type, flow.ICMPv6Type),
-		Next:  []uint8{PolicyRoute, L2, ToController},
+		Set:   fields(flow.Reg13, flow.InPort, flow.Reg2, flow.XXReg2, flow.EthSrc, flow.EthDst, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ICMPv4Type, flow.ICMPv6Type, flow.Reg6, flow.Reg7),
+		Next:  []uint8{PolicyRoute, L2, ToController, Balance},
 		Miss:  Miss{Goto: PolicyRoute},
-		Apps:  []string{"base", "nat", "route"},
+		Apps:  []string{"balancer", "base", "nat", "route"},
 	},
 	{
 		ID: PolicyRoute, Name: "policy_route",
@@ -319,14 +325,23 @@ var Tables = []Table{
 		Apps:  []string{"l2", "nat", "neighbour", "route"},
 	},
 	{
+		ID: Balance, Name: "balance",
+		Doc:   "Has the connection looked up of a packet for the address of a load balancer, on the host of its sender. Pings are answered.",
+		Match: fields(flow.Reg0, flow.Reg4, flow.Reg6, flow.Reg13, flow.EthType, flow.IPv4Dst, flow.IPv6Dst, flow.ICMPv4Type, flow.ICMPv4Code, flow.ICMPv6Type, flow.ICMPv6Code),
+		Set:   fields(flow.CTMark, flow.Reg3, flow.Reg4, flow.InPort, flow.XXReg2, flow.EthSrc, flow.EthDst, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ICMPv4Type, flow.ICMPv6Type),
+		Next:  []uint8{Balanced},
+		Again: Balance,
+		Apps:  []string{"balancer", "security"},
+	},
+	{
 		ID: Translate, Name: "translate",
 		Doc:   "Gives packets that go outside an address there.",
-		Match: fields(flow.Reg0, flow.Reg4, flow.Reg5, flow.Reg13, flow.EthType, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.TCPDst, flow.UDPDst, flow.SCTPSrc),
-		Set:   fields(flow.CTMark, flow.Reg4, flow.IPv4Src, flow.IPv6Src, flow.SCTPSrc),
+		Match: fields(flow.Reg0, flow.Reg4, flow.Reg5, flow.Reg13, flow.EthType, flow.IPFrag, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.TCPSrc, flow.TCPDst, flow.UDPSrc, flow.UDPDst, flow.SCTPSrc),
+		Set:   fields(flow.Reg13, flow.CTMark, flow.Reg4, flow.IPv4Src, flow.IPv6Src, flow.SCTPSrc, flow.Reg3),
 		Next:  []uint8{Translated, Turn, L2},
 		Miss:  Miss{Goto: L2},
 		Again: Translate,
-		Apps:  []string{"base", "nat", "security"},
+		Apps:  []string{"balancer", "base", "nat", "security"},
 	},
 	{
 		ID: Translated, Name: "translated",
@@ -347,11 +362,36 @@ var Tables = []Table{
 		Apps:  []string{"base", "nat"},
 	},
 	{
+		ID: Balanced, Name: "balanced",
+		Doc:   "Gives a new connection to a member of the listener's pool. What is known goes where it went.",
+		Match: fields(flow.Reg6, flow.Reg7, flow.EthType, flow.IPFrag, flow.CTState, flow.CTNwProto, flow.CTTpDst, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst),
+		Set:   fields(flow.Reg7),
+		Next:  []uint8{Hairpin},
+		Again: Balanced,
+		Apps:  []string{"balancer"},
+	},
+	{
+		ID: Hairpin, Name: "hairpin",
+		Doc:   "Has a member that reached itself see the load balancer's address as the client's, so that its answers come back here.",
+		Match: fields(flow.Reg6, flow.EthType, flow.CTState, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst),
+		Next:  []uint8{Server},
+		Apps:  []string{"balancer"},
+	},
+	{
+		ID: Server, Name: "server",
+		Doc:   "Sends packets on to the member that its connection has: over the load balancer's own network, or by a router.",
+		Match: fields(flow.Reg0, flow.Reg5, flow.EthType, flow.IPv4Dst, flow.IPv6Dst),
+		Set:   fields(flow.Reg5, flow.EthDst, flow.InPort),
+		Next:  []uint8{L2},
+		Again: RouterLocal,
+		Apps:  []string{"balancer"},
+	},
+	{
 		ID: L2, Name: "l2",
 		Doc:   "Decides where a frame goes: known unicast to the one port that has the address, broadcast and multicast to flood. Unknown unicast is dropped, unless the network has physical segments or ports without port security.",
 		Match: fields(flow.Reg0, flow.Reg2, flow.Reg4, flow.Reg12, flow.EthDst),
 		Set:   fields(flow.CTMark, flow.Reg1, flow.Reg2, flow.Reg4, flow.XReg7, flow.Reg6, flow.Reg7, flow.Reg12, leaveFields, flow.VLANVID),
-		Next:  []uint8{Members, Learned, Unknown, Flood, WireSource, Paths, Received, Deliver, Dropped},
+		Next:  []uint8{Members, Learned, Unknown, Flood, WireSource, Paths, Received, Deliver, Dropped, Answers},
 		Again: L2,
 		Apps:  []string{"l2", "mcast", "security"},
 	},
@@ -388,6 +428,15 @@ var Tables = []Table{
 		Apps:  []string{"l2"},
 	},
 	{
+		ID: Answers, Name: "answers",
+		Doc:   "Of the frames for ports that may be clients of load balancers, has those looked up that come from members: they may be answers of a load balancer.",
+		Match: fields(flow.Reg0, flow.Reg4, flow.EthType, flow.IPFrag, flow.IPv4Src, flow.IPv6Src, flow.TCPSrc, flow.UDPSrc, flow.ICMPv4Type, flow.ICMPv6Type),
+		Set:   fields(flow.CTMark, flow.Reg3, flow.Reg4),
+		Next:  []uint8{Answered},
+		Miss:  Miss{Goto: Answered},
+		Apps:  []string{"balancer", "base"},
+	},
+	{
 		ID: FloodLocal, Name: "flood_local",
 		Doc:   "Copies a frame to each local port of one shard, or to those that asked for its group. Open vSwitch itself leaves out the port that it came in by.",
 		Match: fields(flow.Reg0, flow.Reg2, flow.Reg3, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst),
@@ -409,6 +458,14 @@ var Tables = []Table{
 		Set:   fields(flow.Reg2, flow.MPLSLabel, flow.MPLSTTL, flow.EthSrc, flow.EthDst),
 		Next:  []uint8{Dropped},
 		Apps:  []string{"mpls"},
+	},
+	{
+		ID: Answered, Name: "answered",
+		Doc:   "Hands frames on to the receiver's policies. What a load balancer answers comes from its MAC address, or from the router's that is between.",
+		Match: fields(flow.Reg0, flow.XReg7, flow.EthType, flow.IPv4Src, flow.IPv6Src),
+		Set:   fields(flow.EthSrc),
+		Next:  []uint8{Received, Deliver},
+		Apps:  []string{"balancer"},
 	},
 	{
 		ID: Received, Name: "received",

@@ -173,26 +173,21 @@ func (w writer) verdicts(e end) {
 func (w writer) commits() {
 	for _, eth := range families {
 		fresh := flow.Match{flow.U32(flow.EthType, eth), pipeline.Fresh.Is(1)}
-		w.flow(pipeline.Deliver, 100, fresh, remember(), flow.OutputReg(pipeline.OutPort))
-		w.flow(pipeline.L2, prioLeave, fresh, remember(), pipeline.Fresh.Set(0), flow.Resubmit(pipeline.L2))
+		w.flow(pipeline.Deliver, 100, fresh, pipeline.Remember(), flow.OutputReg(pipeline.OutPort))
+		w.flow(pipeline.L2, prioLeave, fresh, pipeline.Remember(), pipeline.Fresh.Set(0), flow.Resubmit(pipeline.L2))
 	}
 	w.translated(pipeline.Untranslate)
-}
-
-// remember has a connection remembered.
-func remember() flow.Action {
-	return flow.CT(flow.CTSpec{Flags: flow.CTCommit, ZoneFrom: pipeline.Zone, Exec: flow.Actions{flow.Move(pipeline.Lasting, pipeline.MarkLasting)}})
+	w.translated(pipeline.Balance)
 }
 
 // translated has the connections of packets remembered that a table is about to translate, and forgets what is known of them: it is
 // another connection then.
 func (w writer) translated(t uint8, more ...flow.Field) {
-	forget := flow.SetField(flow.Join(pipeline.Tracked.Is(0), pipeline.Fresh.Is(0)))
 	for _, eth := range families {
 		first := append(flow.Match{flow.U32(flow.EthType, eth), flow.Join(pipeline.Tracked.Is(1), pipeline.Fresh.Is(1))}, more...)
-		w.flow(t, prioCommit, first, remember(), forget, flow.Resubmit(t))
+		w.flow(t, prioCommit, first, pipeline.Remember(), pipeline.Forget(), flow.Resubmit(t))
 		later := append(flow.Match{flow.U32(flow.EthType, eth), flow.Join(pipeline.Tracked.Is(1), pipeline.Fresh.Is(0))}, more...)
-		w.flow(t, prioCommit, later, forget, flow.Resubmit(t))
+		w.flow(t, prioCommit, later, pipeline.Forget(), flow.Resubmit(t))
 	}
 }
 

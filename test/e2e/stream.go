@@ -23,6 +23,20 @@ type Stream struct {
 // Dial opens a stream to an endpoint, which must be the one that answers.
 func (c *Cloud) Dial(name string, from, to *netlab.Endpoint, addr string) *Stream {
 	c.T.Helper()
+	return c.dialStream(name, from, addr, func(who string) bool { return who == to.Name() })
+}
+
+// DialAny opens a stream to whoever answers.
+func (c *Cloud) DialAny(name string, from *netlab.Endpoint, addr string) *Stream {
+	c.T.Helper()
+	return c.dialStream(name, from, addr, func(string) bool { return true })
+}
+
+// Who is the name of the endpoint that answers.
+func (s *Stream) Who() string { return s.who }
+
+func (c *Cloud) dialStream(name string, from *netlab.Endpoint, addr string, right func(who string) bool) *Stream {
+	c.T.Helper()
 	var s *Stream
 	c.Eventually(20*time.Second, name+" opens to "+addr, func() error {
 		conn, err := from.DialContext(c.T.Context(), "tcp", addr)
@@ -34,7 +48,7 @@ func (c *Cloud) Dial(name string, from, to *netlab.Endpoint, addr string) *Strea
 		if err == nil {
 			s.who, err = s.r.ReadString('\n')
 		}
-		if s.who = strings.TrimSpace(s.who); err == nil && s.who != to.Name() {
+		if s.who = strings.TrimSpace(s.who); err == nil && !right(s.who) {
 			err = fmt.Errorf("%s answered", s.who)
 		}
 		if err != nil {

@@ -1,0 +1,111 @@
+package controller
+
+import (
+	"math"
+	"slices"
+
+	"github.com/weft-sdn/weft/apps/balancer"
+	"github.com/weft-sdn/weft/controller/intent"
+	"github.com/weft-sdn/weft/controller/table"
+	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
+)
+
+// Operating statuses, in Octavia's words.
+const (
+	statusOnline    = "ONLINE"
+	statusNoMonitor = "NO_MONITOR"
+	statusWaiting   = "BACKUP"
+	statusDraining  = "DRAINING"
+	statusDegraded  = "DEGRADED"
+	statusOffline   = "OFFLINE"
+	statusFailed    = "ERROR"
+)
+
+// statuses are those of listeners, the best first.
+var statuses = []string{statusOnline, statusNoMonitor, statusDegraded, statusOffline, statusFailed}
+
+// overlayLoadBalancer fills in the addresses of a load balancer, and how its listeners are.
+func (c *core) overlayLoadBalancer(key intent.Key, s *weftv1.LoadBalancerStatus) {
+	w := c.world
+	w.mu.RLock()
+	defer w.mu.RUnlock()
+	b, ok := w.tables.LoadBalancers.Peek(key)
+	if !ok || s == nil {
+		return
+	}
+	port, _ := w.tables.Ports.Peek(b.Port)
+	for _, ip := range port.IPs {
+		s.Vips = append(s.Vips, ip.String())
+	}
+	if s.OperatingStatus = statusOnline; !b.Up || !port.Up {
+		s.OperatingStatus = statusOffline
+		return
+	}
+	var r table.Reader // what is read here is nobody's to remember
+	for l := range w.tables.ListenersOf.List(&r, key) {
+		if of := w.statusOfListener(l); slices.Index(statuses, of) > slices.Index(statuses, s.OperatingStatus) {
+			s.OperatingStatus = of
+		}
+	}
+}
+
+// overlayListener fills in how a listener is, and how much it has done.
+func (c *core) overlayListener(key intent.Key, s *weftv1.ListenerStatus) {
+	if s == nil {
+		return
+	}
+	s.Connections = c.sum(balancer.Taken, key).Packets
+	c.world.mu.RLock()
+	defer c.world.mu.RUnlock()
+	if l, ok := c.world.tables.PoolListeners.Peek(key); ok {
+		s.OperatingStatus = c.world.statusOfListener(l)
+	}
+}
+
+// overlayPool fills in how the members of a pool are.
+func (c *core) overlayPool(key intent.Key, s *weftv1.PoolStatus) {
+	c.world.mu.RLock()
+	defer c.world.mu.RUnlock()
+	p, ok := c.world.tables.Pools.Peek(key)
+	if !ok || s == nil {
+		return
+	}
+	s.OperatingStatus, s.Members = statusOfPool(p)
+}
+
+func (w *world) statusOfListener(l intent.PoolListener) string {
+	p, ok := w.tables.Pools.Peek(l.Pool)
+	if !l.Up || !ok {
+		return statusOffline
+	}
+	s, _ := statusOfPool(p)
+	return s
+}
+
+// statusOfPool tells how a pool and its members are.
+func statusOfPool(p intent.Pool) (string, []*weftv1.PoolMemberStatus) {
+	shares := map[string]float64{}
+	for _, is4 := range []bool{true, false} {
+		some := slices.DeleteFunc(slices.Clone(p.Members), func(m intent.PoolMember) bool { return m.IP.Is4() != is4 })
+		for name, share := range balancer.Shares(some) {
+			shares[name] = share
+		}
+	}
+	all, members := statusNoMonitor, []*weftv1.PoolMemberStatus(nil)
+	for _, m := range p.Members {
+		s := statusNoMonitor
+		switch {
+		case !m.Up:
+			s, all = statusOffline, statusDegraded
+		case m.Weight == 0:
+			s = statusDraining
+		case shares[m.Name] == 0 && m.Backup:
+			s = statusWaiting
+		}
+		members = append(members, &weftv1.PoolMemberStatus{Name: m.Name, OperatingStatus: s, Share: uint32(math.Round(100 * shares[m.Name]))})
+	}
+	if len(shares) == 0 {
+		all = statusFailed
+	}
+	return all, members
+}
