@@ -42,6 +42,7 @@ const (
 	prioOne     = 100
 	prioKnown   = 50
 	prioRest    = 10
+	prioNobody  = 5
 )
 
 type app struct{ *intent.Tables }

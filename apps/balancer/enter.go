@@ -26,6 +26,7 @@ func (a app) enter(r *table.Reader, b intent.LoadBalancer, out *compile.Out) {
 		}
 		out.Flow(host, pipeline.RouterIn, prioVIP, flow.Match{on, flow.MAC(flow.EthDst, v.port.MAC)}, in)
 		v.echo(host, out)
+		v.reject(host, out)
 	}
 	for i := range a.InterfacesOn.List(r, v.net.Key) {
 		router, ok := a.Routers.Get(r, i.Key.Router)
@@ -39,7 +40,15 @@ func (a app) enter(r *table.Reader, b intent.LoadBalancer, out *compile.Out) {
 				}
 			}
 			v.echo(host, out)
+			v.reject(host, out)
 		}
+	}
+}
+
+// reject tells ports of a host that nobody serves what they ask for.
+func (v vip) reject(host string, out *compile.Out) {
+	for _, is4 := range []bool{true, false} {
+		out.Flow(host, pipeline.Balanced, prioNobody, flow.Match{v.is(), ethType(is4), state(ctTracked|ctNew, ctInvalid), pipeline.Outside.Is(0)}, pipeline.Reject())
 	}
 }
 

@@ -18,7 +18,6 @@ func (a app) listen(r *table.Reader, l intent.PoolListener, out *compile.Out) {
 	}
 	if !l.Up {
 		out.Note(intent.ReasonDown, "the listener is administratively down")
-		return
 	}
 	pool, _ := a.Pools.Get(r, l.Pool)
 	hosts, alone := a.hosts(r, l.Balancer), true
@@ -29,16 +28,19 @@ func (a app) listen(r *table.Reader, l intent.PoolListener, out *compile.Out) {
 		if _, has := v.of(is4); !has {
 			continue
 		}
-		members := serving(a.fit(r, v, pool, is4))
-		if len(members) == 0 {
-			continue
+		var members []intent.PoolMember
+		var parts []uint8
+		if members = serving(a.fit(r, v, pool, is4)); l.Up && len(members) > 0 {
+			parts = spread(members)
 		}
-		parts := spread(members)
 		for _, host := range hosts {
 			w := writer{out: out, host: host, l: l, v: v, is4: is4, alone: alone}
-			if pool.SourceIP {
+			switch {
+			case parts == nil:
+				w.refuse()
+			case pool.SourceIP:
 				w.byClient(prioOne, append(w.ports(), w.fragments()...), members, parts)
-			} else {
+			default:
 				w.byFlow(members, parts)
 			}
 		}
@@ -129,6 +131,16 @@ func (w writer) take(priority uint16, at []flow.Match, do ...flow.Action) {
 				w.out.Counted(c, w.host, pipeline.Balanced, priority, with(m, flow.Prefix(flow.IPv6Src, from)), do)
 			}
 		}
+	}
+}
+
+// refuse drops what nobody serves. Elsewhere, that is rejected.
+func (w writer) refuse() {
+	if !w.l.Silent {
+		return
+	}
+	for _, at := range w.ports() {
+		w.out.Flow(w.host, pipeline.Balanced, prioOne, append(w.open(), at...), nil)
 	}
 }
 

@@ -77,6 +77,12 @@ func DeliverTo(port uint32) flow.Actions {
 // ErrorApp is the app that tells the senders of packets what became of them.
 const ErrorApp = 14
 
+// RejectApp is the app that tells the senders of packets that they are rejected.
+const RejectApp = 18
+
+// Reject has the sender of a packet told that it is rejected, by a TCP reset or by ICMP.
+func Reject() flow.Actions { return Punt(RejectApp) }
+
 // Fate says why a router does not forward a packet. Flows and handlers tell ErrorApp.
 type Fate byte
 

@@ -151,7 +151,7 @@ func (w writer) verdicts(e end) {
 		}, flow.Goto(e.onward))
 	}
 	told := flow.Join(pipeline.Decided.Is(1), pipeline.Refused.Is(1), pipeline.Told.Is(1))
-	w.flow(e.verdict, 85, flow.Match{told}, append(flow.Actions{pipeline.Told.Set(0)}, append(pipeline.PuntCopy(id), flow.Resubmit(e.verdict))...)...)
+	w.flow(e.verdict, 85, flow.Match{told}, append(flow.Actions{pipeline.Told.Set(0)}, append(pipeline.PuntCopy(pipeline.RejectApp), flow.Resubmit(e.verdict))...)...)
 	for _, eth := range families {
 		// The first packet that an established connection is refused: it is counted, and marked so that it is not again.
 		m := flow.Match{

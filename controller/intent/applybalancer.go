@@ -178,7 +178,7 @@ func PoolListenerRow(res *weftv1.Resource) (PoolListener, error) {
 	if err != nil {
 		return PoolListener{}, fmt.Errorf("%s: %w", key, err)
 	}
-	l := PoolListener{Key: key, Tag: uint32(f.tag), Balancer: f.balancer, Protocol: f.protocol, Ports: f.ports, Pool: f.pool, Up: unlessSaid(spec.AdminStateUp)}
+	l := PoolListener{Key: key, Tag: uint32(f.tag), Balancer: f.balancer, Protocol: f.protocol, Ports: f.ports, Pool: f.pool, Up: unlessSaid(spec.AdminStateUp), Silent: spec.GetOnEmpty() == "drop"}
 	for i, s := range spec.GetAllowedCidrs() {
 		p, err := parseAddresses(s)
 		if err != nil {

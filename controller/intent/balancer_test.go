@@ -49,6 +49,7 @@ func TestBalancerViolations(t *testing.T) {
 		{`listener/red/x load_balancer:"shop" protocol:"tcp"`, `listener/red/x: spec.ports: are missing`},
 		{`listener/red/x load_balancer:"shop" protocol:"tcp" ports:"89-90"`, `listener/red/x: spec.ports: 89-90 of loadbalancer/red/shop are those of listener/red/http (80-89)`},
 		listener(`pool:"blue/servers"`, `pool: "blue/servers" is another project's`),
+		listener(`on_empty:"ignore"`, `onEmpty: "ignore" is neither reject nor drop`),
 		listener(`pool:"nope"`, `pool: pool "nope" does not exist`),
 		listener(`allowed_cidrs:"10.0.0.0/8" allowed_cidrs:"10.0.0.1/8"`, `allowedCidrs[1]: 10.0.0.1/8 has host bits set; the block is 10.0.0.0/8`),
 		{`pool/red/x algorithm:"ROUND_ROBIN"`, `pool/red/x: spec.algorithm: ROUND_ROBIN is not there: hosts choose by themselves, without knowing of each other's choices; FLOW_HASH spreads in proportion to weights`},

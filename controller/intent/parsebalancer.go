@@ -50,6 +50,9 @@ func (t *txn) parseListener(d *draft, spec *weftv1.ListenerSpec) {
 	if f.ports, err = parsePorts(spec.GetPorts()); err != nil {
 		t.refuse(d, "spec.ports", ReasonInvalid, "%v", err)
 	}
+	if s := spec.GetOnEmpty(); s != "" && s != "reject" && s != "drop" {
+		t.refuse(d, "spec.onEmpty", ReasonInvalid, "%q is neither reject nor drop%s", s, didYouMean(s, []string{"reject", "drop"}))
+	}
 	if n := len(spec.GetAllowedCidrs()); n > maxAllowed {
 		t.refuse(d, "spec.allowedCidrs", ReasonInvalid, "are %s; at most %s", reported(n), reported(maxAllowed))
 		return

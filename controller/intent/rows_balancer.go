@@ -27,12 +27,13 @@ type PoolListener struct {
 	Pool     Key            // zero: none
 	Allowed  []netip.Prefix // where clients may be; none: everywhere
 	Up       bool           // administratively
+	Silent   bool           // what nobody serves is dropped, not rejected
 }
 
 // Equal tells whether two rows are the same.
 func (l PoolListener) Equal(o PoolListener) bool {
 	return l.Key == o.Key && l.Tag == o.Tag && l.Balancer == o.Balancer && l.Protocol == o.Protocol && l.Ports == o.Ports && l.Pool == o.Pool &&
-		slices.Equal(l.Allowed, o.Allowed) && l.Up == o.Up
+		slices.Equal(l.Allowed, o.Allowed) && l.Up == o.Up && l.Silent == o.Silent
 }
 
 // Pool is servers that share connections.

@@ -166,7 +166,10 @@ type ListenerSpec struct {
 	// Blocks that clients may come from; empty: from everywhere. What comes from elsewhere is dropped.
 	AllowedCidrs []string `protobuf:"bytes,5,rep,name=allowed_cidrs,json=allowedCidrs,proto3" json:"allowed_cidrs,omitempty"`
 	// Whether it works; default true. While it does not, it takes no new connections; those that there are go on.
-	AdminStateUp  *bool `protobuf:"varint,6,opt,name=admin_state_up,json=adminStateUp,proto3,oneof" json:"admin_state_up,omitempty"`
+	AdminStateUp *bool `protobuf:"varint,6,opt,name=admin_state_up,json=adminStateUp,proto3,oneof" json:"admin_state_up,omitempty"`
+	// What becomes of new connections while nobody serves: "reject" (default: clients on networks are told, by a TCP reset or by ICMP; what comes
+	// from outside is dropped) or "drop".
+	OnEmpty       string `protobuf:"bytes,7,opt,name=on_empty,json=onEmpty,proto3" json:"on_empty,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -241,6 +244,13 @@ func (x *ListenerSpec) GetAdminStateUp() bool {
 		return *x.AdminStateUp
 	}
 	return false
+}
+
+func (x *ListenerSpec) GetOnEmpty() string {
+	if x != nil {
+		return x.OnEmpty
+	}
+	return ""
 }
 
 // ListenerStatus is what was computed and counted for a listener.
@@ -588,14 +598,15 @@ const file_weft_v1_loadbalancer_proto_rawDesc = "" +
 	"\x03tag\x18\x01 \x01(\rR\x03tag\x12\x12\n" +
 	"\x04vips\x18\x02 \x03(\tR\x04vips\x12\x18\n" +
 	"\anetwork\x18\x03 \x01(\tR\anetwork\x12)\n" +
-	"\x10operating_status\x18\x04 \x01(\tR\x0foperatingStatus\"\xdc\x01\n" +
+	"\x10operating_status\x18\x04 \x01(\tR\x0foperatingStatus\"\xf7\x01\n" +
 	"\fListenerSpec\x12#\n" +
 	"\rload_balancer\x18\x01 \x01(\tR\floadBalancer\x12\x1a\n" +
 	"\bprotocol\x18\x02 \x01(\tR\bprotocol\x12\x14\n" +
 	"\x05ports\x18\x03 \x01(\tR\x05ports\x12\x12\n" +
 	"\x04pool\x18\x04 \x01(\tR\x04pool\x12#\n" +
 	"\rallowed_cidrs\x18\x05 \x03(\tR\fallowedCidrs\x12)\n" +
-	"\x0eadmin_state_up\x18\x06 \x01(\bH\x00R\fadminStateUp\x88\x01\x01B\x11\n" +
+	"\x0eadmin_state_up\x18\x06 \x01(\bH\x00R\fadminStateUp\x88\x01\x01\x12\x19\n" +
+	"\bon_empty\x18\a \x01(\tR\aonEmptyB\x11\n" +
 	"\x0f_admin_state_up\"o\n" +
 	"\x0eListenerStatus\x12)\n" +
 	"\x10operating_status\x18\x01 \x01(\tR\x0foperatingStatus\x12 \n" +
