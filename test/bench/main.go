@@ -67,10 +67,13 @@ func suites() []suite {
 		{"carry", carrySuite},
 		{"routing.data", routedSuite},
 		{"routing.control", fleetSuite},
+		{"security.data", guardedDataSuite},
+		{"security.spread", guardedSpreadSuite},
 		{"ctl.port_add.spread", spreadSuite},
 		{"ctl.bulk5000.spread", bulkSpreadSuite},
 		{"sim", simSuite},
 		{"ctl.port_add.local", localSuite},
+		{"security.local", guardedLocalSuite},
 		{"ctl.bulk5000.local", bulkLocalSuite},
 	}
 }
