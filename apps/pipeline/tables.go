@@ -528,7 +528,7 @@ var Tables = []Table{
 	{
 		ID: Rules, Name: "rules",
 		Doc:   "Holds the rules, each once for the host. The first of a list that matches decides.",
-		Match: fields(flow.Reg4, flow.Reg6, flow.EthType, flow.IPProto, flow.CTState, flow.CTNwSrc, flow.CTNwDst, flow.CTIPv6Src, flow.CTIPv6Dst, flow.CTNwProto, flow.CTTpSrc, flow.CTTpDst, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.TCPSrc, flow.TCPDst, flow.UDPSrc, flow.UDPDst, flow.SCTPSrc, flow.SCTPDst, flow.ICMPv4Type, flow.ICMPv4Code, flow.ICMPv6Type, flow.ICMPv6Code),
+		Match: fields(flow.Reg4, flow.Reg6, flow.EthType, flow.IPProto, flow.IPFrag, flow.CTState, flow.CTNwSrc, flow.CTNwDst, flow.CTIPv6Src, flow.CTIPv6Dst, flow.CTNwProto, flow.CTTpSrc, flow.CTTpDst, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.TCPSrc, flow.TCPDst, flow.UDPSrc, flow.UDPDst, flow.SCTPSrc, flow.SCTPDst, flow.ICMPv4Type, flow.ICMPv4Code, flow.ICMPv6Type, flow.ICMPv6Code),
 		Set:   fields(flow.Reg4),
 		Apps:  []string{"security"},
 	},

@@ -12,6 +12,7 @@ const (
 	ethIPv4, ethIPv6 = 0x0800, 0x86dd
 
 	protoICMP, protoTCP, protoUDP, protoICMPv6, protoSCTP = 1, 6, 17, 58, 132
+	protoFragment                                         = 44 // what later fragments of IPv6 say, whatever they are fragments of
 )
 
 // Bits of ct_state (ovs-fields(7)).
@@ -34,7 +35,7 @@ const (
 var (
 	group     = flow.MACMasked(flow.EthDst, flow.MACAddr{0: 1}, flow.MACAddr{0: 1})
 	families  = []uint32{ethIPv4, ethIPv6}
-	trackable = map[uint32][]uint32{ethIPv4: {protoICMP, protoTCP, protoUDP}, ethIPv6: {protoICMPv6, protoTCP, protoUDP}}
+	trackable = map[uint32][]uint32{ethIPv4: {protoICMP, protoTCP, protoUDP}, ethIPv6: {protoICMPv6, protoTCP, protoUDP, protoFragment}}
 )
 
 // base writes what is the same for all policies, on hosts that have one.

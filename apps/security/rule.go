@@ -155,14 +155,29 @@ func (v view) matches(n numbered) []flow.Match {
 			if field == 0 {
 				continue // Open vSwitch does not know where the protocol has its ports
 			}
+			if v.follows(n) {
+				all = append(all, append(m[:len(m):len(m)], laterFragment))
+			}
 			for _, block := range pipeline.PortBlocks(n.Ports.First, n.Ports.Last) {
 				all = append(all, append(m[:len(m):len(m)], block.Of(field)))
 			}
 		default:
-			all = append(all, append(m, v.icmp(n, is4)...))
+			if v.follows(n) && n.ICMPType != intent.AnyValue {
+				all = append(all, append(m[:len(m):len(m)], laterFragment))
+			}
+			all = append(all, append(m[:len(m):len(m)], v.icmp(n, is4)...))
 		}
 	}
 	return all
+}
+
+// laterFragment matches fragments but the first: of their connection's ports and ICMP type, Open vSwitch says nothing.
+var laterFragment = flow.Part(flow.IPFrag, 1, 1).Is(1)
+
+// follows tells whether a rule lets later fragments through with the first one, whatever their ports. Without that one, which is held
+// against the rule as it is, their receiver has no use for them. TCP looks for the size that fits.
+func (v view) follows(n numbered) bool {
+	return v.tracked && n.Verdict == intent.VerdictAllow && n.Protocol != protoTCP
 }
 
 // icmp matches the type and code that a rule names.
