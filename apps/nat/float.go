@@ -30,7 +30,7 @@ func (a app) float(r *table.Reader, f intent.FloatingIP, out *compile.Out) {
 	a.translating(o, intent.Translation{Of: f.Key, Host: e.Host, External: f.IP, Internal: whole(f.Fixed), Inward: true, Outward: true}, f.Ending, out)
 	inside := flow.Match{o.at(), source(f.Fixed)}
 	out.Flow(e.Host, pipeline.Outward, prioAddress, inside, o.leave(f.MAC))
-	out.Counted(compile.Counter{Kind: Sent, Subject: f.Key.String()}, e.Host, pipeline.Translate, prioAddress, with(inside, o.on()),
+	out.Counted(compile.Counter{Kind: Sent, Subject: f.Key.String()}, e.Host, pipeline.Translate, prioFloat, with(inside, o.on()),
 		o.track(flow.NATSpec{Flags: flow.NATSrc, MinAddr: f.IP}, pipeline.Translated))
 	out.Counted(compile.Counter{Kind: Received, Subject: f.Key.String()}, e.Host, pipeline.Untranslate, prioAddress, flow.Match{o.at(), destination(f.IP)},
 		o.track(flow.NATSpec{Flags: flow.NATDst, MinAddr: f.Fixed}, pipeline.RouterLocal))
@@ -49,7 +49,7 @@ func (a app) forward(r *table.Reader, f intent.PortForwarding, out *compile.Out)
 		return
 	}
 	if f.Protocol == protoSCTP {
-		o.associations(exchange{external: f.External, internal: f.Internal, ports: f.Ports, to: f.To, host: p.Host, in: prioPorts, out: prioPorts}, out)
+		o.associations(exchange{external: f.External, internal: f.Internal, ports: f.Ports, to: f.To, host: p.Host, in: prioPorts, out: prioFloat + 1}, out)
 		return
 	}
 	a.translating(o, intent.Translation{

@@ -39,7 +39,8 @@ const (
 // Priorities in the tables of translation: what is said of one port of an address, of an address, of all.
 const (
 	prioError   = 65000
-	prioRule    = 1000 // and more, by its own priority
+	prioFloat   = 60000 // of what leaves with a floating IP of its own: on other hosts it does not meet the rules either
+	prioRule    = 1000  // and more, by its own priority
 	prioPorts   = 120
 	prioAddress = 100
 	prioGateway = 50

@@ -17,6 +17,7 @@ type Outside struct {
 	Gateways []Gateway
 	Floats   []Float
 	Forwards []Forward
+	Rules    []NATRule
 }
 
 // Gateway is a router's way outside.
@@ -51,10 +52,27 @@ func Station(four bool) (station, beyond netip.Addr) {
 	return netip.MustParseAddr("2001:db8::1"), netip.MustParseAddr("2001:db8:9::9")
 }
 
-// onExternal tells whether an address is on a subnet of the external network.
-func onExternal(ip netip.Addr) bool {
-	return netip.MustParsePrefix("198.51.100.0/24").Contains(ip) || netip.MustParsePrefix("2001:db8::/64").Contains(ip)
+// externalSubnet returns the subnet of the external network that an address is on.
+func externalSubnet(ip netip.Addr) (netip.Prefix, bool) {
+	for _, block := range []string{"198.51.100.0/24", "2001:db8::/64"} {
+		if p := netip.MustParsePrefix(block); p.Contains(ip) {
+			return p, true
+		}
+	}
+	return netip.Prefix{}, false
 }
+
+// gatewayOf returns a router's way outside.
+func (o Outside) gatewayOf(router int) (Gateway, bool) {
+	for _, g := range o.Gateways {
+		if g.Router == router {
+			return g, true
+		}
+	}
+	return Gateway{}, false
+}
+
+func (g Gateway) has(ip netip.Addr) bool { return g.IP4 == ip || g.IP6 == ip }
 
 // Datagram is what somebody sends, and what somebody else gets of it.
 type Datagram struct {
@@ -62,94 +80,109 @@ type Datagram struct {
 	FromPort, ToPort uint16 // FromPort 0: any
 }
 
-// Crosses returns who gets a datagram that an endpoint or the station outside sends, and what it is then. It is for topologies
-// whose routers have no routes of their own: what is not on a subnet of theirs goes outside.
-func (t Topology) Crosses(from int, d Datagram) (at int, got Datagram) {
+// Crosses returns who may get a datagram that an endpoint or the station outside sends, and what it is then. One of them gets it.
+func (t Topology) Crosses(from int, d Datagram) []Crossing {
+	j := journey{Datagram: d, from: from, size: small, left: life}
+	var all []Crossing
 	if from == Outdoors {
-		return t.enters(d)
+		all = t.enters(j)
+	} else {
+		all = t.sent(j)
 	}
-	sender := t.Ports[from]
-	if !t.Works(sender) {
-		return Lost, d
+	if len(all) == 0 {
+		return j.at(Lost)
 	}
-	if slices.ContainsFunc(t.Networks[sender.Network].Subnets, func(s Subnet) bool { return s.CIDR.Contains(d.To) }) {
-		return t.home(sender.Network, d.To), d
-	}
-	gateway, _ := t.gateway(sender.Network, d.To)
-	for i, r := range t.Routers {
-		if r.Down || !slices.ContainsFunc(r.Interfaces, func(x Interface) bool { return x.Network == sender.Network && x.IP == gateway }) {
-			continue
-		}
-		if x, ok := t.interfaceFor(r, d.To); ok {
-			return t.home(x.Network, d.To), d // routed inside: nothing is translated
-		}
-		return t.leaves(i, from, d)
-	}
-	return Lost, d
+	return all
 }
 
-// home is the endpoint that has an address on a network and works.
-func (t Topology) home(network int, ip netip.Addr) int {
-	for _, i := range t.owner(network, ip) {
-		return i
-	}
-	return Lost
-}
-
-// leaves has a datagram go outside from behind a router: with the floating IP of its sender, or else with the gateway's address.
-func (t Topology) leaves(router, from int, d Datagram) (int, Datagram) {
-	i := slices.IndexFunc(t.Outside.Gateways, func(g Gateway) bool { return g.Router == router })
-	if i < 0 {
-		return Lost, d
-	}
-	g := t.Outside.Gateways[i]
-	float := slices.IndexFunc(t.Outside.Floats, func(f Float) bool { return f.Port == from && f.Router == router && f.IP.Is4() == d.From.Is4() })
+// leaves has a datagram go outside from behind a router: with the floating IP of its sender, as the first of the router's rules says
+// that is about it, or else with the gateway's address.
+func (t Topology) leaves(router int, hop netip.Addr, j journey) []Crossing {
+	g, _ := t.Outside.gatewayOf(router)
+	rule, ruled := t.Outside.first(router, func(r NATRule) bool { return r.takesOut(j.Datagram) })
+	float := slices.IndexFunc(t.Outside.Floats, func(f Float) bool {
+		return f.Router == router && f.Port != Lost && t.Ports[f.Port].IPs[0] == j.From
+	})
 	switch {
 	case float >= 0:
-		d.From = t.Outside.Floats[float].IP
-	case d.From.Is4() && g.SNAT4:
-		d.From, d.FromPort = g.IP4, 0
-	case d.From.Is6() && g.SNAT6:
-		d.From, d.FromPort = g.IP6, 0
+		j.From = t.Outside.Floats[float].IP
+	case ruled && within(rule.Exempted, j.To):
+	case ruled:
+		j.From, j.FromPort = rule.External, 0 // others may have its port by the same address
+	case j.From.Is4() && g.SNAT4, j.From.Is6() && g.SNAT6:
+		if g.has(j.To) && !t.Outside.byPort(router, j.Datagram) {
+			return nil // it would look like its own answer
+		}
+		j.From, j.FromPort = g.IP4, 0
+		if j.To.Is6() {
+			j.From = g.IP6
+		}
 	}
-	if station, _ := Station(d.To.Is4()); d.To == station || !onExternal(d.To) {
-		return Outdoors, d // it is everybody's gateway to elsewhere
+	if station, _ := Station(j.To.Is4()); hop == station {
+		if j.from == Outdoors {
+			return nil // it has it
+		}
+		return j.at(Outdoors) // it is everybody's gateway to elsewhere
 	}
-	return t.enters(d)
+	j.left, j.outside = j.left-1, true
+	return t.enters(j)
+}
+
+// byPort tells whether a datagram is for a port of an address that leads somewhere.
+func (o Outside) byPort(router int, d Datagram) bool {
+	return slices.ContainsFunc(o.Rules, func(r NATRule) bool { return r.Router == router && r.External == d.To && r.Outer == d.ToPort }) ||
+		slices.ContainsFunc(o.Forwards, func(w Forward) bool {
+			return w.Float == Lost && w.Router == router && w.Outer == d.ToPort && d.To.Is4()
+		})
 }
 
 // enters has a datagram come from outside, or from another router or the same one by way of the external network.
-func (t Topology) enters(d Datagram) (int, Datagram) {
-	for i, f := range t.Outside.Floats {
-		if f.IP == d.To && f.Port != Lost {
-			d.To = t.Ports[f.Port].IPs[0]
-			return t.delivered(f.Router, f.Port), d
-		}
-		for _, w := range t.Outside.Forwards {
-			if w.Float == i && f.IP == d.To && w.Outer == d.ToPort {
-				d.To, d.ToPort = t.Ports[w.Port].IPs[0], w.Inner
-				return t.delivered(f.Router, w.Port), d
-			}
-		}
-	}
-	for _, w := range t.Outside.Forwards {
-		for _, g := range t.Outside.Gateways {
-			if w.Float == Lost && w.Router == g.Router && g.IP4 == d.To && w.Outer == d.ToPort {
-				d.To, d.ToPort = t.Ports[w.Port].IPs[0], w.Inner
-				return t.delivered(g.Router, w.Port), d
-			}
+func (t Topology) enters(j journey) []Crossing {
+	o := t.Outside
+	for i, f := range o.Floats {
+		switch {
+		case f.IP != j.To:
+		case f.Port != Lost:
+			j.To = t.Ports[f.Port].IPs[0]
+			return t.inward(f.Router, j)
+		default:
+			return t.translated(f.Router, i, j)
 		}
 	}
-	return Lost, d
+	for _, g := range o.Gateways {
+		if g.has(j.To) {
+			return t.translated(g.Router, Lost, j)
+		}
+	}
+	return nil
 }
 
-// delivered is an endpoint behind a router, if both work.
-func (t Topology) delivered(router, port int) int {
-	r, p := t.Routers[router], t.Ports[port]
-	if r.Down || !t.Works(p) || !slices.ContainsFunc(r.Interfaces, func(i Interface) bool { return i.Network == p.Network }) {
-		return Lost
+// translated has a datagram go inside as a rule of the router says, or as one of its ports is forwarded.
+func (t Topology) translated(router, float int, j journey) []Crossing {
+	if r, ok := t.Outside.first(router, func(r NATRule) bool { return r.takesIn(j.Datagram) }); ok {
+		if within(r.Exempted, j.From) {
+			return nil
+		}
+		if j.To = r.Internal.Addr(); r.Outer != 0 {
+			j.ToPort = r.Inner
+		}
+		return t.inward(router, j)
 	}
-	return port
+	for _, w := range t.Outside.Forwards {
+		if w.Float == float && w.Router == router && w.Outer == j.ToPort && j.To.Is4() {
+			j.To, j.ToPort = t.Ports[w.Port].IPs[0], w.Inner
+			return t.inward(router, j)
+		}
+	}
+	return nil
+}
+
+// inward has a router take a translated datagram on.
+func (t Topology) inward(router int, j journey) []Crossing {
+	if t.Routers[router].Down {
+		return nil
+	}
+	return t.routed(router, j)
 }
 
 const externalYAML = `kind: Network
@@ -194,16 +227,17 @@ func (o Outside) translations(t Topology) []string {
 		docs = append(docs, fmt.Sprintf("kind: PortForwarding\nproject: red\nname: %s\nspec: {%s, protocol: udp, externalPorts: \"%d\", internalPorts: \"%d\", port: %s, internalIp: %s}\n",
 			w.Name, where, w.Outer, w.Inner, t.Ports[w.Port].Name, t.Ports[w.Port].IPs[0]))
 	}
+	for _, r := range o.Rules {
+		docs = append(docs, r.yaml(t.Routers[r.Router].Name))
+	}
 	return docs
 }
 
 // gateway is a router's line about its way outside.
 func (o Outside) gateway(router int) string {
-	for _, g := range o.Gateways {
-		if g.Router == router {
-			return fmt.Sprintf(", externalGateway: {network: ext, enableSnat: %t, enableSnat6: %t, fixedIps: [%s]}", g.SNAT4, g.SNAT6,
-				strings.Join(hopsYAML([]netip.Addr{g.IP4, g.IP6}), ", "))
-		}
+	if g, ok := o.gatewayOf(router); ok {
+		return fmt.Sprintf(", externalGateway: {network: ext, enableSnat: %t, enableSnat6: %t, fixedIps: [%s]}", g.SNAT4, g.SNAT6,
+			strings.Join(hopsYAML([]netip.Addr{g.IP4, g.IP6}), ", "))
 	}
 	return ""
 }

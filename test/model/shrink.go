@@ -17,12 +17,21 @@ func (t Topology) Shrink(fails func(Topology) bool) Topology {
 func (t Topology) simpler() []Topology {
 	var all []Topology
 	for i := range t.Routers {
-		all = append(all, t.with(without(t.Routers, i), t.Ports))
+		less := t.with(without(t.Routers, i), t.Ports)
+		less.Outside = t.Outside.withoutRouter(i)
+		all = append(all, less)
 	}
 	for i := range t.Ports {
 		if len(t.Ports) > 1 {
-			all = append(all, t.with(t.Routers, without(t.Ports, i)))
+			less := t.with(t.Routers, without(t.Ports, i))
+			less.Outside = t.Outside.withoutPort(i)
+			all = append(all, less)
 		}
+	}
+	for _, less := range t.Outside.simpler() {
+		other := t
+		other.Outside = less
+		all = append(all, other)
 	}
 	for i, r := range t.Routers {
 		lacking := func(change func(*Router)) {

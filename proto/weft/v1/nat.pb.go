@@ -463,7 +463,8 @@ type NATRuleSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The router.
 	Router string `protobuf:"bytes,1,opt,name=router,proto3" json:"router,omitempty"`
-	// "snat": packets from inside get the external address. "dnat": packets for the external address go inside. "dnat_and_snat": both.
+	// "snat": packets from inside get the external address, unless their sender has a floating IP. "dnat": packets for the external
+	// address go inside. "dnat_and_snat": both.
 	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
 	// The address outside: one of the router's gateway, or of a floating IP that has the router and no port. For a stateless rule between
 	// two IPv6 blocks (network prefix translation) a block, which must be routed to the gateway.
