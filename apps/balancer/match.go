@@ -10,7 +10,7 @@ import (
 var (
 	anyFragment   = flow.Part(flow.IPFrag, 0, 1).Is(1)
 	firstFragment = flow.U32(flow.IPFrag, 1)
-	laterFragment = flow.Part(flow.IPFrag, 1, 1).Is(1)
+	laterFragment = flow.U32(flow.IPFrag, 3)
 )
 
 // Types of ICMP errors (RFC 792, RFC 4443).

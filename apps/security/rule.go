@@ -172,7 +172,7 @@ func (v view) matches(n numbered) []flow.Match {
 }
 
 // laterFragment matches fragments but the first: of their connection's ports and ICMP type, Open vSwitch says nothing.
-var laterFragment = flow.Part(flow.IPFrag, 1, 1).Is(1)
+var laterFragment = flow.U32(flow.IPFrag, 3)
 
 // follows tells whether a rule lets later fragments through with the first one, whatever their ports. Without that one, which is held
 // against the rule as it is, their receiver has no use for them. TCP looks for the size that fits.

@@ -74,6 +74,16 @@ func serveTest(t *testing.T, s *Switch) (target string) {
 	return "unix:" + path
 }
 
+// groupIDs are the groups that a dump's flows send packets to.
+func groupIDs(dump string) []string {
+	var ids []string
+	for _, m := range regexp.MustCompile(`group:(\d+)`).FindAllStringSubmatch(dump, -1) {
+		ids = append(ids, m[1])
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
 // meterIDs are the meters that flows use.
 func meterIDs(dump string) []string {
 	var ids []string
@@ -102,6 +112,9 @@ func TestPipelineAgrees(t *testing.T) {
 	for _, target := range []string{real, simulated} {
 		for _, id := range meterIDs(dump) { // which let everything through: their drops depend on the time
 			o.must("ovs-ofctl", "-O", "OpenFlow13", "add-meter", target, "meter="+id+",pktps,burst,band=type=drop,rate=1000000,burst_size=1000000")
+		}
+		for _, id := range groupIDs(dump) { // which choose nothing: what they choose is a hash of each switch's own
+			o.must("ovs-ofctl", "-O", "OpenFlow13", "add-group", target, "group_id="+id+",type=select,bucket=weight:1,actions=drop")
 		}
 		o.must("ovs-ofctl", "-O", "OpenFlow13", "--bundle", "add-flows", target, file)
 	}
