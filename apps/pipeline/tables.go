@@ -6,64 +6,64 @@ import (
 	"github.com/weft-sdn/weft/southbound/flow"
 )
 
-// Numbers of the tables, in the order that frames pass them. Later concerns (routing, NAT, policies, load balancing) have
-// their places between these.
+// Numbers of the tables, in the order that frames pass them. They are multiples of four: between them is room for tables of other
+// apps.
 const (
 	Classify        = 0
-	ClassifyInner   = 1
-	TunnelOrigin    = 2
-	WireOrigin      = 4
-	ClassifyLabel   = 6
-	LabelOrigin     = 7
-	SwitchLabels    = 8
-	PortSecurity    = 10
-	PortSecurityIP  = 11
-	PortSecurityND  = 12
-	PortSecurityMAC = 13
-	Arrived         = 14
-	Sent            = 15
-	SentTrack       = 16
-	SentState       = 17
-	SentVerdict     = 18
-	Resolve         = 20
-	ResolveND       = 22
-	RouterIn        = 24
-	Untranslate     = 25
-	RouterLocal     = 26
-	PolicyRoute     = 27
-	Route           = 28
-	RouteHop        = 29
-	Outward         = 30
-	RouteSize       = 31
-	Neighbour       = 32
-	Balance         = 33
-	Translate       = 34
-	Translated      = 35
-	Turn            = 36
-	Balanced        = 37
-	Hairpin         = 38
-	Server          = 39
-	L2              = 40
-	Members         = 41
-	Learned         = 42
-	Unknown         = 43
-	Flood           = 44
-	Answers         = 45
-	FloodLocal      = 46
-	WireSource      = 47
-	Paths           = 48
-	Answered        = 49
-	Received        = 50
-	ReceivedTrack   = 51
-	ReceivedState   = 52
-	ReceivedVerdict = 53
-	Policies        = 54
-	RuleLists       = 55
-	Remotes         = 56
-	Rules           = 57
-	Deliver         = 60
-	ToController    = 61
-	Dropped         = 62
+	ClassifyInner   = 4
+	TunnelOrigin    = 8
+	WireOrigin      = 16
+	ClassifyLabel   = 24
+	LabelOrigin     = 28
+	SwitchLabels    = 32
+	PortSecurity    = 40
+	PortSecurityIP  = 44
+	PortSecurityND  = 48
+	PortSecurityMAC = 52
+	Arrived         = 56
+	Sent            = 60
+	SentTrack       = 64
+	SentState       = 68
+	SentVerdict     = 72
+	Resolve         = 80
+	ResolveND       = 88
+	RouterIn        = 96
+	Untranslate     = 100
+	RouterLocal     = 104
+	PolicyRoute     = 108
+	Route           = 112
+	RouteHop        = 116
+	Outward         = 120
+	RouteSize       = 124
+	Neighbour       = 128
+	Balance         = 132
+	Translate       = 136
+	Translated      = 140
+	Turn            = 144
+	Balanced        = 148
+	Hairpin         = 152
+	Server          = 156
+	L2              = 160
+	Members         = 164
+	Learned         = 168
+	Unknown         = 172
+	Flood           = 176
+	Answers         = 180
+	FloodLocal      = 184
+	WireSource      = 188
+	Paths           = 192
+	Answered        = 196
+	Received        = 200
+	ReceivedTrack   = 204
+	ReceivedState   = 208
+	ReceivedVerdict = 212
+	Policies        = 216
+	RuleLists       = 220
+	Remotes         = 224
+	Rules           = 228
+	Deliver         = 240
+	ToController    = 244
+	Dropped         = 248
 )
 
 // Table is a row of the pipeline: what its flows may be.

@@ -101,8 +101,8 @@ func TestParseMetrics(t *testing.T) {
 }
 
 func TestNameTables(t *testing.T) {
-	got := NameTables(" table=40, priority=100,reg0=0x1 actions=set_field:40->reg1,goto_table:60\n table=44, actions=resubmit(,46),output:40\n table=99, actions=drop")
-	want := " table=40/l2, priority=100,reg0=0x1 actions=set_field:40->reg1,goto_table:60/deliver\n table=44/flood, actions=resubmit(,46/flood_local),output:40\n table=99, actions=drop"
+	got := NameTables(" table=160, priority=100,reg0=0x1 actions=set_field:40->reg1,goto_table:240\n table=176, actions=resubmit(,184),output:40\n table=99, actions=drop")
+	want := " table=160/l2, priority=100,reg0=0x1 actions=set_field:40->reg1,goto_table:240/deliver\n table=176/flood, actions=resubmit(,184/flood_local),output:40\n table=99, actions=drop"
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

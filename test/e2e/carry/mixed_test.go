@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weft-sdn/weft/apps/pipeline"
 	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
 	"github.com/weft-sdn/weft/test/e2e"
 	"github.com/weft-sdn/weft/test/netlab"
@@ -96,7 +97,7 @@ func changesRacks(c *e2e.Cloud, vms []*netlab.Endpoint) {
 	_, err := two.Switch.Vsctl("set", "Port", station.Port(), "tag=500")
 	c.Do(err)
 	reach()
-	learned := netlab.Must(c.Host("h4").Ofctl("-O", "OpenFlow13", "dump-flows", "br-int", "table=42"))(c.T)
+	learned := netlab.Must(c.Host("h4").Ofctl("-O", "OpenFlow13", "dump-flows", "br-int", fmt.Sprintf("table=%d", pipeline.Learned)))(c.T)
 	if !strings.Contains(learned, "hard_timeout=300") || strings.Count(learned, station.MAC().String()) != 1 {
 		c.T.Errorf("h4 is to know one way to the station, for 300 s:\n%s", learned)
 	}

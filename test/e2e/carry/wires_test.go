@@ -113,7 +113,7 @@ func (r *rack) carry(transparent bool, segments ...intent.Segment) {
 		var lines strings.Builder
 		for _, f := range state.Flows {
 			match := pipeline.MatchText(f)
-			do := pipeline.ActionsText(f)
+			do := netlab.Must(flow.ParseInstructions([]byte(f.Instructions)))(r.t).String()
 			if r.remember != "" {
 				do = strings.ReplaceAll(do, "hard_timeout=300", r.remember)
 			}

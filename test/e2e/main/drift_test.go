@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weft-sdn/weft/apps/pipeline"
 	"github.com/weft-sdn/weft/test/e2e"
 	"github.com/weft-sdn/weft/test/netlab"
 )
@@ -22,15 +23,16 @@ func TestDrift(t *testing.T) {
 	p := twoTenants(c, "h1", "h2")
 	foreign := newForeign(c)
 	int1 := netlab.IntegrationBridge
+	l2, deliver := inTable(pipeline.L2), inTable(pipeline.Deliver)+"priority=1"
 	for _, s := range []struct {
 		name   string
 		tamper []string // ovs-ofctl
 	}{
 		{"all flows deleted", []string{"del-flows", int1}},
-		{"a table's flows deleted", []string{"del-flows", int1, "table=40"}},
-		{"one flow deleted", []string{"--strict", "del-flows", int1, "table=60,priority=1"}},
-		{"flows changed", []string{"mod-flows", int1, "table=40,actions=drop"}},
-		{"a flow replaced", []string{"add-flow", int1, "cookie=0x1234,table=60,priority=1,actions=drop"}},
+		{"a table's flows deleted", []string{"del-flows", int1, l2}},
+		{"one flow deleted", []string{"--strict", "del-flows", int1, deliver}},
+		{"flows changed", []string{"mod-flows", int1, l2 + "actions=drop"}},
+		{"a flow replaced", []string{"add-flow", int1, "cookie=0x1234," + deliver + ",actions=drop"}},
 		{"flows changed to flood", []string{"mod-flows", int1, "table=0,actions=NORMAL"}},
 	} {
 		c.Run(s.name, func(c *e2e.Cloud) {

@@ -54,6 +54,9 @@ func difference(want, got []string) error {
 	return errors.Join(errs...)
 }
 
+// inTable is how a dump names a flow's table, and what follows it.
+func inTable(id uint8) string { return fmt.Sprintf("table=%d,", id) }
+
 // having are the flows that have every part.
 func having(flows []string, parts ...string) []string {
 	var found []string

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weft-sdn/weft/apps/pipeline"
 	"github.com/weft-sdn/weft/northbound/client"
 	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
 	"github.com/weft-sdn/weft/test/e2e"
@@ -96,7 +97,7 @@ func pointsTo(c *e2e.Cloud, tag uint32, vm *netlab.Endpoint, members []*netlab.E
 		sites[m.Host().Name()] = true
 	}
 	for _, h := range c.Lab.Hosts() {
-		got := having(flows(c, h.Name()), "table=40,", ofNetwork(tag), "dl_dst="+vm.MAC().String())
+		got := having(flows(c, h.Name()), inTable(pipeline.L2), ofNetwork(tag), "dl_dst="+vm.MAC().String())
 		want := fmt.Sprintf("set_field:%s->tun_dst", at.TunnelIP())
 		if h == at {
 			want = fmt.Sprintf("set_field:%#x->reg1", port)
@@ -145,7 +146,7 @@ func ofportChanged(c *e2e.Cloud, p pair) {
 		if got, err := h.OFPort(vm.Port()); err != nil || got != 777 || got == old {
 			return fmt.Errorf("the number is %d, was %d, %w", got, old, err)
 		}
-		if n := len(having(flows(c, h.Name()), "table=40,", ofNetwork(c.Tag("red/web")), "dl_dst="+vm.MAC().String(), "set_field:0x309->reg1")); n != 1 {
+		if n := len(having(flows(c, h.Name()), inTable(pipeline.L2), ofNetwork(c.Tag("red/web")), "dl_dst="+vm.MAC().String(), "set_field:0x309->reg1")); n != 1 {
 			return fmt.Errorf("%d flows lead to port 777", n)
 		}
 		return nil

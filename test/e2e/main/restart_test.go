@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/weft-sdn/weft/apps/pipeline"
 	"github.com/weft-sdn/weft/test/e2e"
 	"github.com/weft-sdn/weft/test/netlab"
 )
@@ -81,7 +82,7 @@ func changedMeanwhile(c *e2e.Cloud, p pair) {
 	blues.start(p.blues[0], p.blues[1])
 	c.Do(c.Weftd.Kill())
 	c.Do(p.reds[1].MoveTo(c.Host("h3")))
-	_, err := c.Host("h1").Ofctl("del-flows", netlab.IntegrationBridge, "table=46")
+	_, err := c.Host("h1").Ofctl("del-flows", netlab.IntegrationBridge, inTable(pipeline.FloodLocal))
 	c.Do(err)
 	c.Restart()
 	c.Active("red/vm2")
