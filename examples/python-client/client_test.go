@@ -42,7 +42,7 @@ func TestREADME(t *testing.T) {
 		var out, errs bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &errs
 		if err := cmd.Run(); err != nil {
-			t.Fatalf("%v\n%s\nDebian's python3-grpcio, python3-protobuf and protobuf-compiler are needed.", err, errs.String())
+			t.Fatalf("%v\n%s\nDebian's python3-grpcio, python3-protobuf, protobuf-compiler and libprotobuf-dev are needed.", err, errs.String())
 		}
 		if diff := cmp.Diff(want, out.String()); diff != "" {
 			t.Fatalf("README -, program +\n%s", diff)
