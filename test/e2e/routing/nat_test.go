@@ -1,12 +1,10 @@
 package routing_test
 
 import (
-	"context"
 	"fmt"
 	"net"
 	"net/netip"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -33,8 +31,6 @@ func TestTranslation(t *testing.T) {
 	c.Run("rules", func(c *e2e.Cloud) { rules(c, o, red, blue) })
 	c.Run("errors", func(c *e2e.Cloud) { translatedErrors(c, o, red, blue, floats["db2"]) })
 	c.Run("its own answer", func(c *e2e.Cloud) { ownAnswer(c, red) })
-	c.Run("exhaustion", func(c *e2e.Cloud) { exhaustion(c, o, red) })
-	c.Run("exhaustion of ports", func(c *e2e.Cloud) { portsExhausted(c, o, red) })
 	c.Run("restarts", func(c *e2e.Cloud) { restarts(c, o, red, blue, floats) })
 	c.Run("a gateway's host goes", func(c *e2e.Cloud) { gatewayMoves(c, o, blue) })
 	c.Run("change", func(c *e2e.Cloud) { natChange(c, o, red, floats) })
@@ -255,113 +251,13 @@ func ownAnswer(c *e2e.Cloud, t *tenant) {
 	c.Delete(client.DeleteOptions{}, "portforwarding/red/same-port")
 }
 
-// exhaustion lets the gateway's zone hold few connections: what is too much is dropped and counted, and seen nowhere.
-func exhaustion(c *e2e.Cloud, o *outside, t *tenant) {
-	h := c.Host("h2")
-	zone := c.Get("router/red/r1").GetStatus().GetRouter().GetExternalGateway().GetZone()
-	run := func(args ...string) {
-		out, err := h.Appctl(args...)
-		if err != nil {
-			c.T.Fatalf("%v: %s", err, out)
-		}
-	}
-	from := t.vm["db1"]
-	c.Reach(netlab.Probe{From: from, To: o.router, Addr: server4}) // so that what is dropped from now on is not for want of a next hop
-	run("dpctl/flush-conntrack", fmt.Sprintf("zone=%d", zone))
-	run("dpctl/ct-set-limits", fmt.Sprintf("zone=%d,limit=3", zone))
-	arrived := netlab.Must(o.router.Capture("udp and dst port 4444"))(c.T)
-	for range 40 {
-		conn := netlab.Must(from.DialContext(c.T.Context(), "udp", server4.String()+":4444"))(c.T)
-		_, _ = conn.Write([]byte("x")) // a refusal of the one before
-		defer conn.Close()
-	}
-	c.Eventually(20*time.Second, "what could not be translated is counted", func() error {
-		if n := c.Get("router/red/r1").GetStatus().GetRouter().GetExternalGateway().GetUntranslated(); n < 30 {
-			return fmt.Errorf("%d", n)
-		}
-		return nil
-	})
-	for a := range sources(arrived) {
-		if a != gatewayOf(c, t, true) {
-			c.T.Errorf("%s was seen outside", a)
-		}
-	}
-	run("dpctl/ct-del-limits", fmt.Sprintf("zone=%d", zone))
-	c.Reach(netlab.Probe{From: from, To: o.router, Addr: server4})
-}
-
-// portsExhausted has more connections to one server than a rule has ports: as many as it has ports are translated, the rest is
-// dropped and counted, and seen nowhere. Other servers are reached all the same.
-func portsExhausted(c *e2e.Cloud, o *outside, t *tenant) {
-	const ports, asked = 4, 24
-	from := t.vm["db1"]
-	c.Apply(t.floating("few", "router: r1"))
-	outer := netip.MustParseAddr(c.Get("floatingip/red/few").GetStatus().GetFloatingIp().GetIp())
-	c.Apply(fmt.Sprintf("kind: NATRule\nproject: red\nname: few\nspec: {router: r1, type: snat, externalIp: %s, internalIp: %s, externalPorts: 20000-20003}\n",
-		outer, from.IPv4()))
-	for _, port := range []string{":4446", ":4447"} {
-		defer netlab.Must(o.router.ServeTCP(port))(c.T).Close()
-	}
-	untranslated := func() uint64 {
-		return c.Get("router/red/r1").GetStatus().GetRouter().GetExternalGateway().GetUntranslated()
-	}
-	before := untranslated()
-	arrived := netlab.Must(o.router.Capture("tcp and dst port 4446"))(c.T)
-	results := make(chan error, asked)
-	ctx, cancel := context.WithTimeout(c.T.Context(), 4*time.Second)
-	defer cancel()
-	var mu sync.Mutex
-	var open []net.Conn
-	for range asked {
-		go func() {
-			conn, err := from.DialContext(ctx, "tcp", server4.String()+":4446")
-			if err == nil {
-				mu.Lock()
-				open = append(open, conn)
-				mu.Unlock()
-			}
-			results <- err
-		}()
-	}
-	for range asked {
-		<-results
-	}
-	if len(open) != ports {
-		c.T.Errorf("%d of %d connections were made with %d ports", len(open), asked, ports)
-	}
-	c.Eventually(20*time.Second, "what could not be translated is counted", func() error {
-		if n := untranslated() - before; n < asked-ports {
-			return fmt.Errorf("%d", n)
-		}
-		return nil
-	})
-	for _, p := range arrived.Packets() {
-		packet := p.Decode()
-		ip, _ := packet.NetworkLayer().(*layers.IPv4)
-		tcp, _ := packet.TransportLayer().(*layers.TCP)
-		if ip == nil || tcp == nil || ip.SrcIP.String() != outer.String() || tcp.SrcPort < 20000 || tcp.SrcPort > 20003 {
-			c.T.Errorf("seen outside: %s", packet)
-			break
-		}
-	}
-	if who, err := from.TCP(server4.String()+":4447", 100, 5*time.Second); err != nil || who != o.router.Name() {
-		c.T.Errorf("another server with the same ports: %s, %v", who, err)
-	}
-	for _, conn := range open {
-		c.Do(conn.Close())
-	}
-	c.Delete(client.DeleteOptions{}, "natrule/red/few", "floatingip/red/few")
-	if who, err := from.TCP(server4.String()+":4446", 100, 5*time.Second); err != nil || who != o.router.Name() {
-		c.T.Errorf("without the rule: %s, %v", who, err)
-	}
-}
-
 // restarts ends what runs, while nothing untranslated may leave.
 func restarts(c *e2e.Cloud, o *outside, red, blue *tenant, floats map[string]netip.Addr) {
 	probes := []netlab.Probe{
 		{From: red.vm["db1"], To: o.router, Addr: server4}, {From: red.vm["web1"], To: o.router, Addr: server4},
 		{From: o.router, To: red.vm["db2"], Addr: floats["db2"]}, {From: blue.vm["db2"], To: red.vm["web1"], Addr: floats["web1"]},
 	}
+	c.Reach(probes...) // next hops are known, which nobody asks for while weftd is away
 	ping := netlab.Must(red.vm["db1"].StartPing(server4.String(), netlab.PingOptions{Interval: 20 * time.Millisecond}))(c.T)
 	c.Do(c.Weftd.Kill())
 	c.Reach(probes...)
@@ -388,13 +284,19 @@ func gatewayMoves(c *e2e.Cloud, o *outside, t *tenant) {
 	other := map[string]string{"h1": "h2", "h2": "h1"}[first]
 	probe := netlab.Probe{From: t.vm["db2"], To: o.router, Addr: server4}
 	c.Reach(probe)
-	ip := gatewayOf(c, t, true)
-	told := netlab.Must(o.router.Capture("arp"))(c.T)
+	ip, ip6 := gatewayOf(c, t, true), gatewayOf(c, t, false)
+	told := netlab.Must(o.router.Capture("arp or icmp6"))(c.T)
 	c.Do(c.Host(first).KillVswitchd())
 	c.Eventually(40*time.Second, "the gateway is elsewhere", func() error { return same([]string{at()}, []string{other}) })
 	if _, err := told.Expect(10*time.Second, "its place is announced", func(p gopacket.Packet) bool {
 		a, ok := p.Layer(layers.LayerTypeARP).(*layers.ARP)
 		return ok && string(a.SourceProtAddress) == string(ip.AsSlice()) && string(a.DstProtAddress) == string(ip.AsSlice())
+	}); err != nil {
+		c.T.Error(err)
+	}
+	if _, err := told.Expect(10*time.Second, "its place is announced, IPv6", func(p gopacket.Packet) bool {
+		a, ok := p.Layer(layers.LayerTypeICMPv6NeighborAdvertisement).(*layers.ICMPv6NeighborAdvertisement)
+		return ok && string(a.TargetAddress) == string(ip6.AsSlice()) && a.Flags&0x40 == 0 // nobody has asked (RFC 4861, section 4.4)
 	}); err != nil {
 		c.T.Error(err)
 	}
