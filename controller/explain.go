@@ -51,7 +51,7 @@ func (w *world) explain(req *weftv1.ExplainRequest) *weftv1.ExplainResponse {
 			continue
 		}
 		for _, f := range w.engine.Host(host).Flows {
-			if !containsAll(pipeline.Text(f), parts) {
+			if !containsAll(pipeline.Text(f)+","+f.Text(pipeline.Names(f.Table, nil)), parts) {
 				continue
 			}
 			if x, ok := w.engine.ExplainFlow(host, f.Key); ok && !add(x) {
@@ -81,7 +81,7 @@ func containsAll(text string, parts []string) bool {
 }
 
 func explanation(x compile.Explanation) *weftv1.FlowExplanation {
-	match, actions := pipeline.MatchText(x.Flow), pipeline.ActionsText(x.Flow)
+	match, actions := pipeline.NamedText(x.Flow, nil)
 	return &weftv1.FlowExplanation{
 		Host: x.Host, Cookie: x.Flow.Cookie, Table: uint32(x.Flow.Table), TableName: pipeline.TableName(x.Flow.Table),
 		Priority: uint32(x.Flow.Priority), Match: match, Actions: actions,

@@ -85,3 +85,32 @@ func TestCheckRefuses(t *testing.T) {
 		})
 	}
 }
+
+// TestNamesAreReadBack: a flow that is written with the names of tables and registers is read as the same, in every table.
+func TestNamesAreReadBack(t *testing.T) {
+	words := pipeline.Words(nil)
+	for _, table := range pipeline.Tables {
+		names := pipeline.Names(table.ID, nil)
+		for s, name := range names.Sub {
+			m := flow.Match{s.Is(1)}
+			do := flow.Actions{s.Set(1), flow.Resubmit(table.ID)}
+			want, err := flow.New(table.ID, 7, m, do)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text := want.Text(names)
+			wide := s.Len > 32 // is matched as the registers that it is made of
+			if !strings.Contains(text, "table="+table.Name+", priority=7,") || !wide && !strings.Contains(strings.ReplaceAll(text, "=1 ", "=0x1 "), name+"=0x1 ") || !strings.Contains(text, "->"+name+",") {
+				t.Errorf("%s in %s: %s", name, table.Name, text)
+			}
+			r, err := words.ParseRule(text)
+			if err != nil {
+				t.Errorf("%s: %v", text, err)
+				continue
+			}
+			if got, err := flow.New(r.Table, r.Priority, r.Match, r.Actions); err != nil || got != want {
+				t.Errorf("%s\nis read as %s, %v", text, got, err)
+			}
+		}
+	}
+}

@@ -2,8 +2,6 @@ package pipeline
 
 import (
 	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/weft-sdn/weft/southbound/flow"
@@ -24,18 +22,8 @@ func ActionsText(f flow.Flow) string {
 	if err != nil {
 		return fmt.Sprintf("(%v)", err)
 	}
-	return nextTable.ReplaceAllStringFunc(a.String(), func(s string) string {
-		number := strings.LastIndexAny(s, ":,=") + 1
-		id, err := strconv.ParseUint(s[number:], 10, 8)
-		if err != nil {
-			return s
-		}
-		return s[:number] + TableName(uint8(id))
-	})
+	return a.Text(flow.Names{Table: TableName})
 }
-
-// nextTable finds where actions name a table by its number.
-var nextTable = regexp.MustCompile(`\b(goto_table:|resubmit\(,|table=)\d+`)
 
 // Text returns a flow as "table=l2,priority=100,reg0=0x1,… actions=…", with the table's name.
 func Text(f flow.Flow) string {
@@ -44,4 +32,18 @@ func Text(f flow.Flow) string {
 		parts = append(parts, m)
 	}
 	return strings.Join(parts, ",") + " actions=" + ActionsText(f)
+}
+
+// NamedText returns a flow's match and actions with the names of tables and registers, and of ports where port knows them.
+func NamedText(f flow.Flow, port func(uint32) string) (match, actions string) {
+	names := Names(f.Table, port)
+	m, err := flow.ParseMatch([]byte(f.Match))
+	if match = m.Text(names); err != nil {
+		match = fmt.Sprintf("(%v)", err)
+	}
+	a, err := flow.ParseInstructions([]byte(f.Instructions))
+	if actions = a.Text(names); err != nil {
+		actions = fmt.Sprintf("(%v)", err)
+	}
+	return match, actions
 }

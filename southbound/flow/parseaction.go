@@ -7,7 +7,7 @@ import (
 )
 
 // ParseActionsText reads actions in ovs-ofctl's syntax, without "actions=".
-func ParseActionsText(text string) (Actions, error) { return token{text, 0}.actions(0) }
+func ParseActionsText(text string) (Actions, error) { return token{text: text}.actions(0) }
 
 // actions reads a list of actions.
 func (t token) actions(depth int) (Actions, error) {
@@ -62,7 +62,7 @@ func (t token) action(depth int) (Action, error) {
 	}
 	name, arg, ok := t.cut(":")
 	if !ok {
-		p, err := t.port()
+		p, err := t.plainPort()
 		switch {
 		case err != nil:
 			return Action{}, t.fail(errUnknownWord)
@@ -108,6 +108,13 @@ func (t token) actionValue(name string, at token) (Action, error) {
 		f, err := t.field(Metadata)
 		return WriteMetadata(f.Value.Lo, f.Mask.Lo), err
 	}
+	if name == "goto_table" {
+		table, err := t.table()
+		if err == nil && table == 0xff {
+			err = t.fail(errBadNumber)
+		}
+		return Goto(table), err
+	}
 	v, err := t.number(32)
 	if err != nil {
 		return Action{}, err
@@ -125,11 +132,6 @@ func (t token) actionValue(name string, at token) (Action, error) {
 		return PushMPLS(uint16(v)), nil
 	case "pop_mpls":
 		return PopMPLS(uint16(v)), nil
-	case "goto_table":
-		if v > 0xfe {
-			return Action{}, t.fail(errBadNumber)
-		}
-		return Goto(uint8(v)), nil
 	}
 	return Action{}, at.fail(errUnknownWord)
 }
@@ -150,6 +152,9 @@ func (t token) setField() (Action, error) {
 	if !ok {
 		return Action{}, t.fail(errArguments)
 	}
+	if s, ok := dst.words.sub(dst.text); ok {
+		return value.setPart(s)
+	}
 	s, err := dst.part()
 	if err != nil {
 		return Action{}, err
@@ -162,6 +167,12 @@ func (t token) setField() (Action, error) {
 		f.Mask = f.ID.all()
 	}
 	return SetField(f), err
+}
+
+// setPart reads what a part with a name is set to.
+func (t token) setPart(s Sub) (Action, error) {
+	v, err := t.partValue(s)
+	return SetField(v), err
 }
 
 // copyTo reads load:value->part and move:part->part.
@@ -285,11 +296,11 @@ func (t token) resubmit() (Action, error) {
 		a.n = p
 	}
 	if table.text != "" {
-		v, err := table.number(8)
+		v, err := table.table()
 		if err != nil {
 			return Action{}, err
 		}
-		a.table = uint8(v)
+		a.table = v
 	}
 	if isCT {
 		if ct.text != "ct" {

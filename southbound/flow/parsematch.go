@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"fmt"
 	"math/bits"
 	"net"
 	"net/netip"
@@ -13,52 +12,18 @@ import (
 // people write. What a dump says of statistics is passed over; timeouts are refused, for a Flow has none. Errors are
 // *SyntaxError, or say what is wrong with the flow as a whole.
 func ParseFlow(text string) (Flow, error) {
-	all := token{text, 0}
-	left, right, ok := all.cut("actions=")
-	if !ok {
-		return Flow{}, all.fail(fmt.Errorf("no actions: %w", errNoValue))
-	}
-	words, err := left.split(", \t\n")
+	r, err := Words{}.ParseRule(text)
 	if err != nil {
 		return Flow{}, err
 	}
-	table, priority, cookie := uint64(0), uint64(defaultPriority), uint64(0)
-	rest := words[:0]
-	for _, w := range words {
-		key, value, _ := w.cut("=")
-		switch key.text {
-		case "table":
-			table, err = value.number(8)
-		case "priority":
-			priority, err = value.number(16)
-		case "cookie":
-			var v Bits
-			v, err = value.wide()
-			cookie = v.Lo
-		case "duration", "n_packets", "n_bytes", "idle_age", "hard_age":
-		default:
-			rest = append(rest, w)
-		}
-		if err != nil {
-			return Flow{}, err
-		}
-	}
-	m, err := parseFields(rest)
-	if err != nil {
-		return Flow{}, err
-	}
-	do, err := right.actions(0)
-	if err != nil {
-		return Flow{}, err
-	}
-	f, err := New(uint8(table), uint16(priority), m, do)
-	f.Cookie = cookie
+	f, err := New(r.Table, r.Priority, r.Match, r.Actions)
+	f.Cookie = r.Cookie
 	return f, err
 }
 
 // ParseMatchText reads the match of a flow in ovs-ofctl's syntax.
 func ParseMatchText(text string) (Match, error) {
-	words, err := token{text, 0}.split(", \t\n")
+	words, err := token{text: text}.split(", \t\n")
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +54,7 @@ func parseFields(words []token) (Match, error) {
 		}
 		m = append(m, f)
 	}
-	return mergeVLAN(m), nil
+	return joinParts(mergeVLAN(m)), nil
 }
 
 // lateWords depend on the protocol.
@@ -143,6 +108,20 @@ func mergeVLAN(m Match) Match {
 	return m
 }
 
+// joinParts makes one field of those that say different bits of the same one.
+func joinParts(m Match) Match {
+	joined := m[:0]
+	for _, f := range m {
+		i := slices.IndexFunc(joined, func(o Field) bool { return o.ID == f.ID && o.Mask.And(f.Mask).IsZero() })
+		if i >= 0 {
+			joined[i] = Join(joined[i], f)
+			continue
+		}
+		joined = append(joined, f)
+	}
+	return joined
+}
+
 // match reads one word of a match that does not depend on others.
 func (t token) match() ([]Field, error) {
 	key, value, ok := t.cut("=")
@@ -181,6 +160,10 @@ func (t token) match() ([]Field, error) {
 		}
 		return []Field{U64(IPDSCP, v)}, err
 	}
+	if s, ok := t.words.sub(key.text); ok {
+		f, err := value.partValue(s)
+		return []Field{f}, err
+	}
 	id, ok := fieldsByName[key.text]
 	if !ok {
 		return nil, key.fail(ErrUnknownField)
@@ -212,13 +195,16 @@ func (t token) field(id FieldID) (Field, error) {
 		return Field{}, t.fail(errBadValue)
 	case packetType:
 		inner := strings.TrimSuffix(strings.TrimPrefix(t.text, "("), ")")
-		ns, typ, _ := token{inner, t.at + 1}.cut(",")
+		ns, typ, _ := token{text: inner, at: t.at + 1}.cut(",")
 		n, err := ns.number(16)
 		if err != nil {
 			return Field{}, err
 		}
 		v, err := typ.number(16)
 		return U64(PacketType, n<<16|v), err
+	}
+	if p, ok := t.words.port(t.text); ok && id.info().format == port {
+		return U32(id, p), nil
 	}
 	value, mask, slashed := t.cut("/")
 	v, err := value.value(id)
@@ -267,8 +253,16 @@ func (t token) value(id FieldID) (Bits, error) {
 	return t.wide()
 }
 
-// port reads a port's number or reserved name. Numbers of OpenFlow 1.0's reserved ports mean those.
+// port reads a port's number, reserved name, or name.
 func (t token) port() (uint32, error) {
+	if p, ok := t.words.port(t.text); ok {
+		return p, nil
+	}
+	return t.plainPort()
+}
+
+// plainPort reads a port's number or reserved name. Numbers of OpenFlow 1.0's reserved ports mean those.
+func (t token) plainPort() (uint32, error) {
 	for v, name := range portNames {
 		if strings.EqualFold(t.text, name) {
 			return v, nil
@@ -347,7 +341,7 @@ func (t token) flags(id FieldID, names []string) (Field, error) {
 // CTStateIs is ct_state as ovs-ofctl writes it: "+trk-new". Words that it does not know make a match that cannot be
 // encoded.
 func CTStateIs(flags string) Field {
-	f, err := token{flags, 0}.flags(CTState, ctStateNames)
+	f, err := token{text: flags}.flags(CTState, ctStateNames)
 	if err != nil {
 		return Field{ID: CTState, Value: ones(bits.UintSize)}
 	}

@@ -41,8 +41,8 @@ func (t token) ctArgument(c *CTSpec, depth int) (err error) {
 	key, value, _ := t.cut("=")
 	switch key.text {
 	case "table":
-		v, err := value.number(8)
-		c.Table = ToTable(uint8(v))
+		v, err := value.table()
+		c.Table = ToTable(v)
 		return err
 	case "zone":
 		if v, err := value.number(16); err == nil {
@@ -272,6 +272,10 @@ func parseLearnText(list []token) (Action, error) {
 			l.Flags |= LearnDeleteLearned
 		case key.text == "result_dst":
 			l.ResultDst, err = value.part()
+		case key.text == "table":
+			var table uint8
+			table, err = value.table()
+			*numbers["table"] = uint64(table)
 		case numbers[key.text] != nil:
 			var v Bits
 			v, err = value.wide()

@@ -29,12 +29,15 @@ var (
 	errBrackets    = errors.New("brackets do not match")
 	errArguments   = errors.New("wrong arguments")
 	errTwice       = errors.New("said twice")
+	errNoActions   = errors.New(`no "actions=": what becomes of packets is missing`)
+	errTimeout     = errors.New("flows that are kept have no timeout")
 )
 
 // token is a piece of the text, with its place.
 type token struct {
-	text string
-	at   int
+	text  string
+	at    int
+	words *Words // beside numbers; nil: none
 }
 
 func (t token) fail(err error) error {
@@ -46,7 +49,7 @@ func (t token) fail(err error) error {
 }
 
 // sub returns a piece of the token.
-func (t token) sub(from, to int) token { return token{t.text[from:to], t.at + from} }
+func (t token) sub(from, to int) token { return token{t.text[from:to], t.at + from, t.words} }
 
 // trim takes blanks off both ends.
 func (t token) trim() token {
@@ -66,7 +69,7 @@ func isBlank(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\
 func (t token) cut(sep string) (before, after token, found bool) {
 	i := strings.Index(t.text, sep)
 	if i < 0 {
-		return t, token{"", t.at + len(t.text)}, false
+		return t, t.sub(len(t.text), len(t.text)), false
 	}
 	return t.sub(0, i).trim(), t.sub(i+len(sep), len(t.text)).trim(), true
 }
@@ -187,6 +190,9 @@ var fieldsByName = func() map[string]FieldID {
 
 // part reads a part of a field: reg0[0..7], reg0[3], reg0[] or reg0.
 func (t token) part() (Sub, error) {
+	if s, ok := t.words.sub(t.text); ok {
+		return s, nil
+	}
 	name, inside, bracket := t.cut("[")
 	id, ok := fieldsByName[name.text]
 	if !ok {

@@ -1,6 +1,8 @@
 package flow
 
 import (
+	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -10,6 +12,52 @@ type Names struct {
 	Table func(uint8) string
 	Port  func(uint32) string
 	Sub   map[Sub]string // registers
+	// PortIn is a register that holds a port's number, which is written by its name.
+	PortIn Sub
+}
+
+// named is a part of a field that has a name.
+type named struct {
+	Sub
+	name string
+}
+
+// split finds the parts with names that say together what a field says: the largest first, none when some bits have no name.
+func (n *Names) split(f Field) []named {
+	if n == nil || len(n.Sub) == 0 {
+		return nil
+	}
+	var all []named
+	for s, name := range n.Sub {
+		if m := s.mask(); s.ID == f.ID && m.And(f.Mask) == m {
+			all = append(all, named{s, name})
+		}
+	}
+	slices.SortFunc(all, func(a, b named) int {
+		return cmp.Or(cmp.Compare(b.Len, a.Len), cmp.Compare(a.Off, b.Off), cmp.Compare(a.name, b.name))
+	})
+	var parts []named
+	var said Bits
+	for _, s := range all {
+		if m := s.mask(); m.And(said).IsZero() {
+			said = said.Or(m)
+			parts = append(parts, s)
+		}
+	}
+	if said != f.Mask {
+		return nil
+	}
+	slices.SortFunc(parts, func(a, b named) int { return cmp.Compare(a.Off, b.Off) })
+	return parts
+}
+
+// partValue writes the value that a field has in a part.
+func (p *printer) partValue(s Sub, f Field) {
+	if v := s.Of(f.Value); s != p.names.PortIn {
+		p.hex(v)
+	} else {
+		p.port(uint32(v.Lo))
+	}
 }
 
 // defaultPriority is not written out in dumps.

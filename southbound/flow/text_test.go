@@ -47,7 +47,7 @@ func TestNames(t *testing.T) {
 		Port:  func(n uint32) string { return map[uint32]string{3: "vm1", 9: "vm2"}[n] },
 		Sub:   map[Sub]string{tag: "net", Part(Reg1, 0, 8): "zone"},
 	}
-	const want = "table=l2, priority=100,net=0x7,in_port=vm1 actions=set_field:0x3/0xff->zone,output:vm2,resubmit(,flood),goto_table:deliver"
+	const want = "table=l2, priority=100,net=0x7,in_port=vm1 actions=set_field:0x3->zone,output:vm2,resubmit(,flood),goto_table:deliver"
 	if got := f.Text(names); got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}

@@ -48,10 +48,7 @@ func (p *printer) action(a Action) {
 		p.str("output:")
 		p.part(a.src)
 	case kindSetField:
-		p.str("set_field:")
-		p.setValue(a.field)
-		p.str("->")
-		p.destination(a.field)
+		p.setField(a.field)
 	case kindMove:
 		p.str("move:")
 		p.part(a.src)
@@ -97,6 +94,25 @@ func (p *printer) action(a Action) {
 	}
 }
 
+// setField writes what a field is set to: where all its bits have names, part by part, which comes to the same.
+func (p *printer) setField(f Field) {
+	parts := p.names.split(f)
+	if parts == nil {
+		p.str("set_field:")
+		p.setValue(f)
+		p.str("->", f.ID.setName())
+		return
+	}
+	for i, s := range parts {
+		if i > 0 {
+			p.comma()
+		}
+		p.str("set_field:")
+		p.partValue(s.Sub, f)
+		p.str("->", s.name)
+	}
+}
+
 // setValue writes a value to be set. Unlike in matches, flags and tags are numbers.
 func (p *printer) setValue(f Field) {
 	switch f.ID {
@@ -113,18 +129,6 @@ func (p *printer) setValue(f Field) {
 	default:
 		p.value(f)
 	}
-}
-
-func (p *printer) destination(f Field) {
-	if p.names != nil {
-		for s, name := range p.names.Sub {
-			if s.ID == f.ID && s.mask() == f.Mask {
-				p.str(name)
-				return
-			}
-		}
-	}
-	p.str(f.ID.setName())
 }
 
 func (p *printer) output(a Action) {

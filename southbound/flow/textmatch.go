@@ -109,14 +109,15 @@ func (p *printer) vlan(vid Field, pcp *Field) {
 
 // field writes one field.
 func (p *printer) field(f Field) {
-	if p.names != nil {
-		for s, name := range p.names.Sub {
-			if s.ID == f.ID && s.mask() == f.Mask {
-				p.str(name, "=")
-				p.hex(s.Of(f.Value))
-				return
+	if parts := p.names.split(f); parts != nil {
+		for i, s := range parts {
+			if i > 0 {
+				p.comma()
 			}
+			p.str(s.name, "=")
+			p.partValue(s.Sub, f)
 		}
+		return
 	}
 	switch f.ID {
 	case IPDSCP:
