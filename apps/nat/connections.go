@@ -112,7 +112,7 @@ func (k *keeper) end(host string, all *ends, now time.Time, s compile.Switches) 
 	all.next = now.Add(time.Hour)
 	for of, e := range all.of {
 		if !now.Before(e.next) {
-			if e.times == flushes {
+			if e.times >= k.often(of) {
 				delete(all.of, of)
 				wrote = k.Remembered.Delete(of) || wrote
 				continue
@@ -130,6 +130,17 @@ func (k *keeper) end(host string, all *ends, now time.Time, s compile.Switches) 
 		delete(k.ends, host)
 	}
 	return wrote
+}
+
+// often is how often a host is told of a translation. Of an address that is on another host now, and stood for many here, it is told once: the
+// address may begin connections with others that are still here, which look like those that are to end.
+func (k *keeper) often(of intent.Translation) int {
+	g, _ := k.Gateways.Peek(of.Router)
+	e, is := k.Externals.Peek(intent.ExternalKey{Network: g.Network, IP: of.External})
+	if is && e.Host != of.Host && !(of.Internal.IsValid() && of.Internal.IsSingleIP()) {
+		return 1
+	}
+	return flushes
 }
 
 // untrack tells a host what to forget, and says whether it was told all.

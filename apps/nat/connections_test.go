@@ -131,6 +131,35 @@ func TestEndsLater(t *testing.T) {
 	}
 }
 
+// TestEndsOfMoved has the gateway's address move: what begins on the new host is not taken for what ended on the old one.
+func TestEndsOfMoved(t *testing.T) {
+	s := newStory()
+	float := intent.Translation{Router: router, Host: "h1", Zone: 7, Of: forward, External: outer, Internal: inner, Inward: true, Outward: true}
+	s.Translations.Put(intent.Translating{Translation: float})
+	s.passes(1)
+	for of := range s.Translations.Scan() {
+		s.Translations.Delete(of.Translation)
+	}
+	s.Externals.Put(intent.External{IP: outer, Router: router, Host: "h2"})
+	var told []string
+	for range 5 {
+		s.passes(1)
+		told = append(told, s.told...)
+	}
+	slices.Sort(told)
+	whole, one := 0, 0
+	for _, line := range told {
+		if strings.Contains(line, "10.0.0.5") {
+			one++
+		} else {
+			whole++
+		}
+	}
+	if whole != 2 || one != 2*flushes {
+		t.Errorf("of the address the host was told %d times, and %d times of what it stood for:\n%s", whole, one, strings.Join(told, "\n"))
+	}
+}
+
 // TestSurvival ends at once, whatever was asked, what cannot go on.
 func TestSurvival(t *testing.T) {
 	for _, tt := range []struct {

@@ -198,3 +198,24 @@ func (t Topology) Datagrams(from int) []Datagram {
 	}
 	return all
 }
+
+// ChangeOutside makes another topology of one: ports move and fail, networks fail, hosts get and lose their wire.
+func ChangeOutside(rt *rapid.T, t Topology) Topology {
+	t.Ports, t.Networks, t.Outside.Wired = slices.Clone(t.Ports), slices.Clone(t.Networks), slices.Clone(t.Outside.Wired)
+	switch p := rapid.IntRange(0, len(t.Ports)-1).Draw(rt, "which"); rapid.SampledFrom([]string{"move", "down", "network", "wire"}).Draw(rt, "change") {
+	case "move":
+		t.Ports[p].Host = rapid.IntRange(0, t.Hosts).Draw(rt, "host")
+	case "down":
+		t.Ports[p].Down = !t.Ports[p].Down
+	case "network":
+		n := t.Ports[p].Network
+		t.Networks[n].Down = !t.Networks[n].Down
+	case "wire":
+		h := rapid.IntRange(1, t.Hosts).Draw(rt, "host")
+		t.Outside.Wired[h] = !t.Outside.Wired[h]
+		if !slices.Contains(t.Outside.Wired, true) {
+			t.Outside.Wired[h] = true
+		}
+	}
+	return t
+}

@@ -233,6 +233,23 @@ func (o Outside) translations(t Topology) []string {
 	return docs
 }
 
+// Keys are those of what translates, and of the external network, each in an order in which they can be deleted.
+func (o Outside) Keys() (translations, network []string) {
+	for _, r := range o.Rules {
+		translations = append(translations, "natrule/red/"+r.Name)
+	}
+	for _, w := range o.Forwards {
+		translations = append(translations, "portforwarding/red/"+w.Name)
+	}
+	for _, f := range o.Floats {
+		translations = append(translations, "floatingip/red/"+f.Name)
+	}
+	if len(o.Wired) > 0 {
+		network = []string{"subnet/red/ext-v4", "subnet/red/ext-v6", "network/red/ext"}
+	}
+	return translations, network
+}
+
 // gateway is a router's line about its way outside.
 func (o Outside) gateway(router int) string {
 	if g, ok := o.gatewayOf(router); ok {

@@ -2,7 +2,6 @@ package model
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"testing"
 
@@ -83,13 +82,13 @@ func TestOutsideAgrees(t *testing.T) {
 						continue
 					}
 					arrived++
-					if back := (Crossing{from, d.answer()}); topology.answerable(from, d, got) {
+					if back := (Crossing{from, d.Answer()}); topology.Answerable(from, d, got) {
 						answered++
-						w.passes(topology, got.At, got.Got.answer(), []Crossing{back})
+						w.passes(topology, got.At, got.Got.Answer(), []Crossing{back})
 					}
 				}
 			}
-			topology = changeOutside(rt, topology)
+			topology = ChangeOutside(rt, topology)
 		}
 	}
 	for range 3 { // a hundred topologies each
@@ -99,45 +98,6 @@ func TestOutsideAgrees(t *testing.T) {
 		t.Errorf("%d datagrams arrived, %d did not, %d were answered: too few to tell", arrived, lost, answered)
 	}
 	t.Logf("%d datagrams arrived, %d did not, %d were answered", arrived, lost, answered)
-}
-
-func (d Datagram) answer() Datagram { return Datagram{d.To, d.From, d.ToPort, d.FromPort} }
-
-// answerable tells whether who got a datagram can answer it by the router that translated it: where the sender's address, or from
-// outside the receiver's, was translated, and answers find back from that router.
-func (t Topology) answerable(from int, sent Datagram, got Crossing) bool {
-	if from == Outdoors && sent.To == got.Got.To || from != Outdoors && sent.From == got.Got.From {
-		return false
-	}
-	if got.At >= 0 && !slices.Contains(t.Ports[got.At].IPs, got.Got.To) {
-		return false // a policy brought it to another
-	}
-	if station, beyond := Station(sent.To.Is4()); got.At == Outdoors && got.Got.To != station && got.Got.To != beyond {
-		return false // a policy brought it outside
-	}
-	if slices.ContainsFunc(t.Outside.Rules, func(r NATRule) bool {
-		return slices.ContainsFunc([]netip.Addr{sent.From, sent.To, got.Got.From, got.Got.To}, func(ip netip.Addr) bool { return within(r.Exempted, ip) })
-	}) {
-		return false // answers from and to there are not translated either
-	}
-	return t.direct(from, sent.From, sent.To) && t.direct(got.At, got.Got.To, got.Got.From)
-}
-
-// direct tells whether what an endpoint sends outside, and what answers it, goes by way of its own router as if that had no routes.
-func (t Topology) direct(at int, own, other netip.Addr) bool {
-	if at == Outdoors {
-		return true
-	}
-	_, name := t.Next(at, other)
-	i := slices.IndexFunc(t.Routers, func(r Router) bool { return r.Name == name })
-	if i < 0 {
-		return false
-	}
-	_, leads := t.Outside.gatewayOf(i)
-	return leads && !slices.ContainsFunc(t.Routers[i].Routes, func(r Route) bool { return r.To.Contains(own) || r.To.Contains(other) }) &&
-		!slices.ContainsFunc(t.Routers[i].Policies, func(p Policy) bool {
-			return p.about(Datagram{From: own, To: other}) || p.about(Datagram{From: other, To: own})
-		})
 }
 
 // passes sends a datagram, and demands that it arrives as it must.
@@ -159,16 +119,11 @@ func (w *world) passes(t Topology, from int, d Datagram, may []Crossing) (Crossi
 		}
 	}
 	for _, c := range may {
-		switch want := c.Got; {
-		case c.At == Lost && len(who) == 0:
+		if c.At == Lost && len(who) == 0 {
 			return Crossing{Lost, what}, false
-		case want.FromPort == 0:
-			want.FromPort = what.FromPort
-			fallthrough
-		default:
-			if slices.Equal(who, []string{name(c.At)}) && what == want {
-				return Crossing{c.At, what}, true
-			}
+		}
+		if got := (Crossing{c.At, what}); c.At != Lost && slices.Equal(who, []string{name(c.At)}) && c.Allows(got) {
+			return got, true
 		}
 	}
 	w.rt.Fatalf("%s sends %+v: %v get %+v, want one of %+v\n%s%+v", name(from), d, who, what, may, t.YAML(), t.Outside.Wired)
@@ -210,25 +165,4 @@ func (w *world) sendDatagram(t Topology, from int, d Datagram) []landing {
 		}
 	}
 	return all
-}
-
-// changeOutside makes another topology of one: ports move and fail, networks fail, hosts get and lose their wire.
-func changeOutside(rt *rapid.T, t Topology) Topology {
-	t.Ports, t.Networks, t.Outside.Wired = slices.Clone(t.Ports), slices.Clone(t.Networks), slices.Clone(t.Outside.Wired)
-	switch p := rapid.IntRange(0, len(t.Ports)-1).Draw(rt, "which"); rapid.SampledFrom([]string{"move", "down", "network", "wire"}).Draw(rt, "change") {
-	case "move":
-		t.Ports[p].Host = rapid.IntRange(0, t.Hosts).Draw(rt, "host")
-	case "down":
-		t.Ports[p].Down = !t.Ports[p].Down
-	case "network":
-		n := t.Ports[p].Network
-		t.Networks[n].Down = !t.Networks[n].Down
-	case "wire":
-		h := rapid.IntRange(1, t.Hosts).Draw(rt, "host")
-		t.Outside.Wired[h] = !t.Outside.Wired[h]
-		if !slices.Contains(t.Outside.Wired, true) {
-			t.Outside.Wired[h] = true
-		}
-	}
-	return t
 }

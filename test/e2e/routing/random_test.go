@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -56,10 +57,7 @@ func (h history) worth() bool {
 func TestRandomTopologies(t *testing.T) {
 	t.Parallel()
 	c := e2e.New(t, e2e.Options{Hosts: e2e.Hosts(3)})
-	marker := e2e.Tenant{Project: "marker", VMs: 3}
-	c.Apply(marker.YAML())
-	c.VMs(marker, "h1", "h2", "h3")
-	g := &ground{c: c, marker: marker, endpoints: map[string]*netlab.Endpoint{}}
+	g := newGround(c)
 	for seed, made := 1, 0; made < randomTopologies; seed++ {
 		states := drawn(seed)
 		if !states.worth() {
@@ -67,11 +65,12 @@ func TestRandomTopologies(t *testing.T) {
 		}
 		made++
 		c.Run(fmt.Sprintf("seed %d", seed), func(c *e2e.Cloud) {
-			g := &ground{c: c, marker: marker, endpoints: g.endpoints}
+			g.in(c)
 			defer g.clear()
 			for i, state := range states {
 				if err := g.holds(state, 15*time.Second); err != nil {
-					c.T.Errorf("state %d of %d: %v\n%s\nAs little as fails too:\n%s", i+1, len(states), err, state.YAML(), g.shrunk(state).YAML())
+					less := g.shrunk(state, func(less model.Topology) error { return g.holds(less, 3*time.Second) })
+					c.T.Errorf("state %d of %d: %v\n%s\nAs little as fails too:\n%s", i+1, len(states), err, state.YAML(), less.YAML())
 					break
 				}
 			}
@@ -82,22 +81,44 @@ func TestRandomTopologies(t *testing.T) {
 
 // ground is three hosts on which topologies are made real.
 type ground struct {
-	c             *e2e.Cloud
-	marker        e2e.Tenant
-	endpoints     map[string]*netlab.Endpoint // by port; they stay from topology to topology
-	applied       []string                    // resources of the topology that is there, in the order in which they can be deleted
-	arrived, lost int
+	c         *e2e.Cloud
+	marker    e2e.Tenant
+	endpoints map[string]*netlab.Endpoint // by port; they stay from topology to topology
+	applied   []string                    // resources of the topology that is there, in the order in which they can be deleted
+	macs      map[string]string           // of what is there, as weftd says
+
+	wire    *netlab.Physical // to the outside; nil: there is none
+	station *netlab.Endpoint // there
+	number  uint16           // of the state
+
+	arrived, lost, answered int
 }
 
+func newGround(c *e2e.Cloud) *ground {
+	g := &ground{c: c, marker: e2e.Tenant{Project: "marker", VMs: 3}, endpoints: map[string]*netlab.Endpoint{}}
+	c.Apply(g.marker.YAML())
+	c.VMs(g.marker, "h1", "h2", "h3")
+	return g
+}
+
+// in counts anew, for a part of the test.
+func (g *ground) in(c *e2e.Cloud) {
+	g.c, g.arrived, g.lost, g.answered = c, 0, 0, 0
+}
+
+// errRefused is of a topology that weftd does not take: what is left of one may be none.
+var errRefused = errors.New("it is refused")
+
 // shrunk is a simpler topology that fails as one does, made on its own.
-func (g *ground) shrunk(t model.Topology) model.Topology {
+func (g *ground) shrunk(t model.Topology, check func(model.Topology) error) model.Topology {
 	began := time.Now()
 	return t.Shrink(func(less model.Topology) bool {
 		if time.Since(began) > shrinkWithin {
 			return false
 		}
 		g.clear()
-		return g.holds(less, 3*time.Second) != nil
+		err := check(less)
+		return err != nil && !errors.Is(err, errRefused)
 	})
 }
 
@@ -115,10 +136,14 @@ func (g *ground) clear() {
 }
 
 // become makes a topology of what there is, and waits until all hosts have it and their datapaths have forgotten what was.
-func (g *ground) become(t model.Topology) {
+func (g *ground) become(t model.Topology) error {
 	c := g.c
 	c.T.Helper()
-	c.Apply(t.YAML())
+	g.macs = map[string]string{}
+	g.wired(t)
+	if _, err := c.TryApply(t.YAML()); err != nil {
+		return fmt.Errorf("%w: %w", errRefused, err)
+	}
 	var routers, ports, networks []string
 	for _, r := range t.Routers {
 		routers = append(routers, "router/red/"+r.Name)
@@ -133,7 +158,8 @@ func (g *ground) become(t model.Topology) {
 		}
 		networks = append(networks, "network/red/"+n.Name)
 	}
-	g.applied = slices.Concat(routers, ports, networks)
+	translations, external := t.Outside.Keys()
+	g.applied = slices.Concat(translations, routers, ports, networks, external)
 	c.Eventually(20*time.Second, "ports are where they are plugged", func() error {
 		for _, p := range t.Ports {
 			want := ""
@@ -150,6 +176,7 @@ func (g *ground) become(t model.Topology) {
 	c.Apply(fmt.Sprintf("description: %q\n%s", time.Now(), g.marker.Port(1, "")))
 	c.Synced()
 	c.Revalidated()
+	return nil
 }
 
 // plug puts an endpoint where the topology has it.
@@ -188,7 +215,9 @@ const markLen = 16
 // holds makes a topology real, and says which packets went elsewhere than the model says. What must arrive and does not is sent again
 // for some time, because a busy machine loses packets; what must not has no second chance.
 func (g *ground) holds(t model.Topology, within time.Duration) error {
-	g.become(t)
+	if err := g.become(t); err != nil {
+		return err
+	}
 	all := g.matrix(t)
 	captures := map[string]*netlab.Capture{}
 	for name, e := range g.endpoints {
@@ -200,8 +229,7 @@ func (g *ground) holds(t model.Topology, within time.Duration) error {
 			if d.tries == 0 || d.must && len(d.came) == 0 {
 				d.tries++
 				mark := binary.BigEndian.AppendUint32(binary.BigEndian.AppendUint32(slices.Clone(state), uint32(i)), d.tries)
-				own := e2e.MAC(g.c.Get("port/red/" + d.from.Name).GetStatus().GetPort().GetMacAddress())
-				g.c.Do(g.endpoints[d.from.Name].Send(d.sent.Frame(own, d.mac, mark)))
+				g.c.Do(g.endpoints[d.from.Name].Send(d.sent.Frame(e2e.MAC(g.mac("port/red/"+d.from.Name)), d.mac, mark)))
 			}
 		}
 		g.c.Arrived()
@@ -231,15 +259,11 @@ func (g *ground) matrix(t model.Topology) []*dispatch {
 			continue
 		}
 		for _, sent := range model.Packets(t, from) {
-			d := &dispatch{from: p, sent: sent, came: map[uint32][]string{}}
-			switch port, router := t.Next(from, sent.To); {
-			case port != "":
-				d.mac = e2e.MAC(g.c.Get("port/red/" + port).GetStatus().GetPort().GetMacAddress())
-			case router != "":
-				d.mac = e2e.MAC(g.c.Get("router/red/" + router).GetStatus().GetRouter().GetMacAddress())
-			default:
+			next := g.next(t, from, sent.To)
+			if next == "" {
 				continue
 			}
+			d := &dispatch{from: p, sent: sent, mac: e2e.MAC(next), came: map[uint32][]string{}}
 			at := t.Arrives(from, sent)
 			d.must = !slices.Contains(at, model.Lost)
 			for _, i := range at {
@@ -251,6 +275,36 @@ func (g *ground) matrix(t model.Topology) []*dispatch {
 		}
 	}
 	return all
+}
+
+// next is the MAC address of the station that an endpoint sends to what is for an address; empty: it has nobody to send it to.
+func (g *ground) next(t model.Topology, from int, to netip.Addr) string {
+	switch port, router := t.Next(from, to); {
+	case port != "":
+		return g.mac("port/red/" + port)
+	case router != "":
+		return g.mac("router/red/" + router)
+	}
+	return ""
+}
+
+// mac is the MAC address that weftd says that something has; of a gateway and of a floating IP, the one outside.
+func (g *ground) mac(key string) string {
+	if mac, known := g.macs[key]; known {
+		return mac
+	}
+	st := g.c.Get(strings.TrimPrefix(key, "gateway of ")).GetStatus()
+	switch {
+	case strings.HasPrefix(key, "gateway of "):
+		g.macs[key] = st.GetRouter().GetExternalGateway().GetMacAddress()
+	case strings.HasPrefix(key, "router/"):
+		g.macs[key] = st.GetRouter().GetMacAddress()
+	case strings.HasPrefix(key, "port/"):
+		g.macs[key] = st.GetPort().GetMacAddress()
+	default:
+		g.macs[key] = st.GetFloatingIp().GetMacAddress()
+	}
+	return g.macs[key]
 }
 
 // see notes at whom packets of this state have arrived so far.
