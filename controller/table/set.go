@@ -5,6 +5,15 @@ import "slices"
 // Set keeps, per bucket, the distinct values that the rows of a table contribute: "hosts of a network", from its ports.
 // A bucket changes only when its set of values does.
 type Set[B, V comparable] struct {
+	// List returns the distinct values of bucket b in order. The slice is the set's own: read it before the rule returns,
+	// and do not change it.
+	List func(r *Reader, b B) []V
+	// Has says whether v is in bucket b. The reader depends on that one value only.
+	Has func(r *Reader, b B, v V) bool
+}
+
+// bags is the values of one set.
+type bags[B, V comparable] struct {
 	buckets *shelf[B, bag[V]]
 	members *shelf[member[B, V], struct{}] // only those that Has was asked for
 	order   func(a, b *V) int
@@ -24,7 +33,7 @@ type member[B, V comparable] struct {
 
 // setIndex feeds a Set from a table.
 type setIndex[B, V, K comparable, R any] struct {
-	set   *Set[B, V]
+	set   *bags[B, V]
 	of    func(row R, add func(B, V))
 	found []member[B, V]
 	add   func(B, V)
@@ -35,33 +44,31 @@ type setIndex[B, V, K comparable, R any] struct {
 // "hosts of". Values are ordered as keys are, see [New]; the table may have rows already.
 func NewSet[B, V, K comparable, R any](t *Table[K, R], name string, of func(row R, add func(B, V))) *Set[B, V] {
 	text := bucketText[B](name)
-	s := &Set[B, V]{order: mustOrder[V](name)}
-	s.buckets = newShelf[B, bag[V]](t.db, t.rows.id, text)
-	s.members = newShelf[member[B, V], struct{}](t.db, t.rows.id, func(m member[B, V]) string {
+	rel := relationOf(t)
+	s := &bags[B, V]{order: mustOrder[V](name)}
+	s.buckets = newShelf[B, bag[V]](rel.db, rel.rows.id, text)
+	s.members = newShelf[member[B, V], struct{}](rel.db, rel.rows.id, func(m member[B, V]) string {
 		return plain(m.v) + " in " + text(m.b)
 	})
 	ix := &setIndex[B, V, K, R]{set: s, of: of}
 	ix.add = func(b B, v V) { ix.found = append(ix.found, member[B, V]{b, v}) }
-	for _, n := range t.rows.nodes {
+	for _, n := range rel.rows.nodes {
 		if n.full {
 			ix.insert(n)
 		}
 	}
-	t.indexes = append(t.indexes, ix)
-	return s
+	rel.indexes = append(rel.indexes, ix)
+	return &Set[B, V]{s.list, s.has}
 }
 
-// List returns the distinct values of bucket b in order. The slice is the set's own: read it before the rule returns,
-// and do not change it.
-func (s *Set[B, V]) List(r *Reader, b B) []V {
+func (s *bags[B, V]) list(r *Reader, b B) []V {
 	if n := s.buckets.read(r, b); n != nil {
 		return n.val.vals
 	}
 	return nil
 }
 
-// Has says whether v is in bucket b. The reader depends on that one value only.
-func (s *Set[B, V]) Has(r *Reader, b B, v V) bool {
+func (s *bags[B, V]) has(r *Reader, b B, v V) bool {
 	s.members.read(r, member[B, V]{b, v})
 	n := s.buckets.nodes[b]
 	if n == nil {
@@ -71,11 +78,11 @@ func (s *Set[B, V]) Has(r *Reader, b B, v V) bool {
 	return ok
 }
 
-func (s *Set[B, V]) find(n *node[B, bag[V]], v *V) (int, bool) {
+func (s *bags[B, V]) find(n *node[B, bag[V]], v *V) (int, bool) {
 	return search(len(n.val.vals), func(i int) *V { return &n.val.vals[i] }, v, s.order)
 }
 
-func (s *Set[B, V]) put(m member[B, V]) {
+func (s *bags[B, V]) put(m member[B, V]) {
 	n := s.buckets.ensure(m.b)
 	i, ok := s.find(n, &m.v)
 	if ok {
@@ -88,7 +95,7 @@ func (s *Set[B, V]) put(m member[B, V]) {
 	s.changed(n, m)
 }
 
-func (s *Set[B, V]) take(m member[B, V]) {
+func (s *bags[B, V]) take(m member[B, V]) {
 	n := s.buckets.ensure(m.b)
 	i, ok := s.find(n, &m.v)
 	if !ok {
@@ -105,7 +112,7 @@ func (s *Set[B, V]) take(m member[B, V]) {
 	s.changed(n, m)
 }
 
-func (s *Set[B, V]) changed(n *node[B, bag[V]], m member[B, V]) {
+func (s *bags[B, V]) changed(n *node[B, bag[V]], m member[B, V]) {
 	n.changed()
 	if has := s.members.nodes[m]; has != nil {
 		has.changed()

@@ -25,11 +25,16 @@ type shelf[B comparable, P any] struct {
 
 // node is one bucket and what it holds.
 type node[B comparable, P any] struct {
+	entry[B, P]
 	readers links
 	home    *shelf[B, P]
-	key     B
 	full    bool // holds something; otherwise it only remembers who looked
-	val     P
+}
+
+// entry is a key and what belongs to it.
+type entry[B comparable, P any] struct {
+	key B
+	val P
 }
 
 const sweepSlack = 1024
@@ -55,7 +60,7 @@ func (s *shelf[B, P]) ensure(b B) *node[B, P] {
 		if s.vacant >= s.sweepAt {
 			s.sweep()
 		}
-		n = &node[B, P]{home: s, key: b}
+		n = &node[B, P]{home: s, entry: entry[B, P]{key: b}}
 		s.nodes[b] = n
 		s.vacant++
 	}

@@ -9,7 +9,47 @@ import (
 )
 
 // Table holds rows of type R by key.
+//
+// Its methods are fields. The Go compiler compiles the methods of generic types anew in each package that imports a struct with fields
+// of such types: with 120 tables in one struct these were 10,000 functions, 54 MB and 13 s for each app.
 type Table[K comparable, R any] struct {
+	// Name is the table's name.
+	Name func() string
+	// ID is the table's number within its DB, counted from 0 in the order of making.
+	ID func() int
+	// Text is what operators call the row with this key: "port/red/vm1".
+	Text func(k K) string
+	// Len is the number of rows.
+	Len func() int
+	// Equal says whether two rows are the same to this table.
+	Equal func(a, b R) bool
+	// Key is the key of a row.
+	Key func(row R) K
+	// Put adds a row, or replaces the one with the same key. It reports whether anything changed: an equal row changes nothing.
+	Put func(row R) (changed bool)
+	// Delete removes the row with key k. It reports whether there was one.
+	Delete func(k K) (deleted bool)
+	// Watch has f called by the writer after each row that was added, changed or deleted.
+	Watch func(f func(K))
+	// Get returns the row with key k. The read is remembered also when there is no such row.
+	Get func(r *Reader, k K) (R, bool)
+	// Peek is Get for code that is not a rule and whose reads nobody remembers.
+	Peek func(k K) (R, bool)
+	// Scan yields all rows in the order of their keys, remembered by nobody. The table may be changed meanwhile; Scan then
+	// yields the rows as they are when it comes to them.
+	Scan func() iter.Seq[R]
+	// EqualFunc replaces the comparison of rows, OrderFunc the order of keys. Call them before the first Put.
+	EqualFunc func(equal func(a, b R) bool)
+	OrderFunc func(order func(a, b K) int)
+	// TextFunc replaces what operators are told a row is called, which is "<table>/<key>" otherwise (a key whose text starts
+	// so already stays as it is).
+	TextFunc func(text func(K) string)
+
+	made any // the *relation[K, R]
+}
+
+// relation is the rows of one table.
+type relation[K comparable, R any] struct {
 	db      *DB
 	name    string
 	rows    *shelf[K, R]
@@ -35,53 +75,26 @@ type index[K comparable, R any] interface {
 // by field); rows are compared by their Equal method, or else with == where Go allows that, or else deeply. OrderFunc and
 // EqualFunc replace these. New panics when the type of key has no order: that is a mistake in the program, found at start.
 func New[K comparable, R any](db *DB, name string, key func(R) K) *Table[K, R] {
-	t := &Table[K, R]{db: db, name: name, key: key, equal: equalOf[R]()}
+	t := &relation[K, R]{db: db, name: name, key: key, equal: equalOf[R]()}
 	t.text = func(k K) string { return qualified(name, k) }
 	t.rows = newShelf[K, R](db, db.tables, func(k K) string { return t.text(k) })
 	db.tables++
 	t.order = mustOrder[K](name)
-	return t
+	return &Table[K, R]{
+		Name: func() string { return name }, ID: func() int { return t.rows.id }, Text: func(k K) string { return t.text(k) },
+		Len: func() int { return t.len }, Equal: func(a, b R) bool { return t.equal(a, b) }, Key: key,
+		Put: t.put, Delete: t.delete, Watch: func(f func(K)) { t.watch = append(t.watch, f) }, Get: t.get, Peek: t.peek, Scan: t.scan,
+		EqualFunc: func(equal func(a, b R) bool) { t.equal = equal },
+		OrderFunc: func(order func(a, b K) int) { t.order = func(a, b *K) int { return order(*a, *b) } },
+		TextFunc:  func(text func(K) string) { t.text = text },
+		made:      t,
+	}
 }
 
-// EqualFunc replaces the comparison of rows. Call it before the first Put.
-func (t *Table[K, R]) EqualFunc(equal func(a, b R) bool) *Table[K, R] {
-	t.equal = equal
-	return t
-}
+// relationOf returns what a table is made of.
+func relationOf[K comparable, R any](t *Table[K, R]) *relation[K, R] { return t.made.(*relation[K, R]) }
 
-// OrderFunc replaces the order of keys. Call it before the first Put.
-func (t *Table[K, R]) OrderFunc(order func(a, b K) int) *Table[K, R] {
-	t.order = func(a, b *K) int { return order(*a, *b) }
-	return t
-}
-
-// TextFunc replaces what operators are told a row is called, which is "<table>/<key>" otherwise (a key whose text starts
-// so already stays as it is).
-func (t *Table[K, R]) TextFunc(text func(K) string) *Table[K, R] {
-	t.text = text
-	return t
-}
-
-// Name is the table's name.
-func (t *Table[K, R]) Name() string { return t.name }
-
-// ID is the table's number within its DB, counted from 0 in the order of making.
-func (t *Table[K, R]) ID() int { return t.rows.id }
-
-// Text is what operators call the row with this key: "port/red/vm1".
-func (t *Table[K, R]) Text(k K) string { return t.text(k) }
-
-// Len is the number of rows.
-func (t *Table[K, R]) Len() int { return t.len }
-
-// Equal says whether two rows are the same to this table.
-func (t *Table[K, R]) Equal(a, b R) bool { return t.equal(a, b) }
-
-// Key is the key of a row.
-func (t *Table[K, R]) Key(row R) K { return t.key(row) }
-
-// Put adds a row, or replaces the one with the same key. It reports whether anything changed: an equal row changes nothing.
-func (t *Table[K, R]) Put(row R) (changed bool) {
+func (t *relation[K, R]) put(row R) (changed bool) {
 	n := t.rows.ensure(t.key(row))
 	if n.full {
 		old := n.val
@@ -104,8 +117,7 @@ func (t *Table[K, R]) Put(row R) (changed bool) {
 	return true
 }
 
-// Delete removes the row with key k. It reports whether there was one.
-func (t *Table[K, R]) Delete(k K) (deleted bool) {
+func (t *relation[K, R]) delete(k K) (deleted bool) {
 	n := t.rows.nodes[k]
 	if n == nil || !n.full {
 		return false
@@ -120,18 +132,14 @@ func (t *Table[K, R]) Delete(k K) (deleted bool) {
 	return true
 }
 
-func (t *Table[K, R]) changed(n *node[K, R]) {
+func (t *relation[K, R]) changed(n *node[K, R]) {
 	n.changed()
 	for _, f := range t.watch {
 		f(n.key)
 	}
 }
 
-// Watch has f called by the writer after each row that was added, changed or deleted.
-func (t *Table[K, R]) Watch(f func(K)) { t.watch = append(t.watch, f) }
-
-// Get returns the row with key k. The read is remembered also when there is no such row.
-func (t *Table[K, R]) Get(r *Reader, k K) (R, bool) {
+func (t *relation[K, R]) get(r *Reader, k K) (R, bool) {
 	if n := t.rows.read(r, k); n != nil && n.full {
 		return n.val, true
 	}
@@ -139,8 +147,7 @@ func (t *Table[K, R]) Get(r *Reader, k K) (R, bool) {
 	return none, false
 }
 
-// Peek is Get for code that is not a rule and whose reads nobody remembers.
-func (t *Table[K, R]) Peek(k K) (R, bool) {
+func (t *relation[K, R]) peek(k K) (R, bool) {
 	if n := t.rows.nodes[k]; n != nil && n.full {
 		return n.val, true
 	}
@@ -148,19 +155,17 @@ func (t *Table[K, R]) Peek(k K) (R, bool) {
 	return none, false
 }
 
-// Scan yields all rows in the order of their keys, remembered by nobody. The table may be changed meanwhile; Scan then
-// yields the rows as they are when it comes to them.
-func (t *Table[K, R]) Scan() iter.Seq[R] {
+func (t *relation[K, R]) scan() iter.Seq[R] {
 	return func(yield func(R) bool) {
 		for _, k := range slices.SortedFunc(maps.Keys(t.rows.nodes), t.compare) {
-			if row, ok := t.Peek(k); ok && !yield(row) {
+			if row, ok := t.peek(k); ok && !yield(row) {
 				return
 			}
 		}
 	}
 }
 
-func (t *Table[K, R]) compare(a, b K) int { return t.order(&a, &b) }
+func (t *relation[K, R]) compare(a, b K) int { return t.order(&a, &b) }
 
 // qualified is "<table>/<key>", unless the key says so itself.
 func qualified[K any](name string, k K) string {

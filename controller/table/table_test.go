@@ -167,7 +167,8 @@ func TestTextOfRows(t *testing.T) {
 	if got := own.Text(selfNamed{"red/a"}); got != "port/red/a" {
 		t.Errorf("text %q: the key says its table already", got)
 	}
-	told := table.New(db, "fact", func(s string) string { return s }).TextFunc(func(s string) string { return "host/" + s })
+	told := table.New(db, "fact", func(s string) string { return s })
+	told.TextFunc(func(s string) string { return "host/" + s })
 	if got := told.Text("h1"); got != "host/h1" {
 		t.Errorf("text %q, want host/h1", got)
 	}
@@ -190,7 +191,8 @@ func TestKeysHaveAnOrder(t *testing.T) {
 	if got := slices.Collect(tbl.Scan()); !slices.Equal(got, want) {
 		t.Errorf("scanned %v, want %v", got, want)
 	}
-	down := table.New(db, "down", func(n int) int { return n }).OrderFunc(func(a, b int) int { return cmp.Compare(b, a) })
+	down := table.New(db, "down", func(n int) int { return n })
+	down.OrderFunc(func(a, b int) int { return cmp.Compare(b, a) })
 	down.Put(1)
 	down.Put(2)
 	if got := slices.Collect(down.Scan()); !slices.Equal(got, []int{2, 1}) {
