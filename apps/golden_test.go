@@ -14,6 +14,7 @@ import (
 	"github.com/weft-sdn/weft/apps"
 	"github.com/weft-sdn/weft/apps/pipeline"
 	"github.com/weft-sdn/weft/controller/compile"
+	"github.com/weft-sdn/weft/controller/compile/compiletest"
 	"github.com/weft-sdn/weft/controller/intent"
 	"github.com/weft-sdn/weft/southbound/flow"
 )
@@ -27,6 +28,44 @@ var update = flag.Bool("update", false, "write the golden dumps anew")
 // network is qinq, for which h0 has a bridge and h1 has none: vm4 is on h0, vm5 on h1. A fourth (vlan) leads outside: the router
 // has its gateway there, on h0, with floating IPs for vm0 and vm1, ports forwarded to others, and a NAT rule of each kind. What is shown is h0.
 func TestGoldenDumps(t *testing.T) {
+	probe := goldenLab(t)
+	state := probe.Host("h0")
+	for _, app := range apps.All(intent.NewTables(), apps.Config{}) {
+		t.Run(app.Name, func(t *testing.T) {
+			got := dump(state.Flows, app.ID)
+			slices.SortFunc(state.Ports, func(a, b compile.OVSPort) int { return strings.Compare(a.Name, b.Name) })
+			for _, p := range state.Ports {
+				if app.Name == "tunnel" && p.Type != "patch" || app.Name == "provider" && p.Type == "patch" && p.IfaceID == "" || app.Name == "trunk" && p.IfaceID != "" {
+					got += fmt.Sprintf("port %s on %s: %s, %s, OpenFlow port %d\n", p.Name, p.Bridge, p.Type, p.Options, p.OFPort)
+				}
+			}
+			if got == "" {
+				return // an app that derives rows only
+			}
+			file := filepath.Join(app.Name, "testdata", "golden.txt")
+			if *update {
+				if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); d != "" {
+				t.Errorf("the flows of h0 changed (-want +got); make golden takes them over:\n%s", d)
+			}
+		})
+	}
+}
+
+// goldenLab is the lab of TestGoldenDumps.
+func goldenLab(t *testing.T) *compiletest.Probe {
+	t.Helper()
 	tables, probe := lab(t)
 	apply(tables, edit{Op: "router", Flag: true})
 	for i := range 2 {
@@ -110,38 +149,7 @@ func TestGoldenDumps(t *testing.T) {
 	if result := probe.StepResult(); len(result.Problems) > 0 {
 		t.Fatal(result.Problems[0].Owner, result.Problems[0].Err)
 	}
-	state := probe.Host("h0")
-	for _, app := range apps.All(intent.NewTables(), apps.Config{}) {
-		t.Run(app.Name, func(t *testing.T) {
-			got := dump(state.Flows, app.ID)
-			slices.SortFunc(state.Ports, func(a, b compile.OVSPort) int { return strings.Compare(a.Name, b.Name) })
-			for _, p := range state.Ports {
-				if app.Name == "tunnel" && p.Type != "patch" || app.Name == "provider" && p.Type == "patch" && p.IfaceID == "" || app.Name == "trunk" && p.IfaceID != "" {
-					got += fmt.Sprintf("port %s on %s: %s, %s, OpenFlow port %d\n", p.Name, p.Bridge, p.Type, p.Options, p.OFPort)
-				}
-			}
-			if got == "" {
-				return // an app that derives rows only
-			}
-			file := filepath.Join(app.Name, "testdata", "golden.txt")
-			if *update {
-				if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-					t.Fatal(err)
-				}
-				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-				return
-			}
-			want, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d := cmp.Diff(strings.Split(string(want), "\n"), strings.Split(got, "\n")); d != "" {
-				t.Errorf("the flows of h0 changed (-want +got); make golden takes them over:\n%s", d)
-			}
-		})
-	}
+	return probe
 }
 
 // dump writes the flows of one app as rows: table, priority, match, actions.

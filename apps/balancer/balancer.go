@@ -167,7 +167,8 @@ func with(m flow.Match, more ...flow.Field) flow.Match { return append(m[:len(m)
 
 // track passes a packet through the zone in register zone, and on to a table.
 //
-// Invariant: every pass translates, as in apps/nat.
+// Invariant: every pass translates, and never to what the packet has already, as in apps/nat: what gets here is for an address of a
+// load balancer, and a member that has such an address is none (see virtual).
 func track(nat flow.NATSpec, next uint8) flow.Action {
 	spec := flow.CTSpec{ZoneFrom: pipeline.Zone, Table: flow.ToTable(next), NAT: &nat}
 	if nat.Flags != 0 {

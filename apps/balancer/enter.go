@@ -21,10 +21,13 @@ func (a app) enter(r *table.Reader, b intent.LoadBalancer, out *compile.Out) {
 	}
 	on := pipeline.Net.Is(uint64(v.net.Tag))
 	for _, host := range a.SitesOf.List(r, v.net.Key) {
+		mac := flow.MAC(flow.EthDst, v.port.MAC)
 		for _, ip := range v.port.IPs {
 			pipeline.Answer(out, host, on, pipeline.Station{MAC: v.port.MAC, IP: ip})
+			out.Flow(host, pipeline.RouterIn, prioVIP+1, flow.Match{on, mac, destination(ip)}, in)
 		}
-		out.Flow(host, pipeline.RouterIn, prioVIP, flow.Match{on, flow.MAC(flow.EthDst, v.port.MAC)}, in)
+		// Nothing else is at its MAC address. A packet for a member's own address would be translated to what it has: see track.
+		out.Flow(host, pipeline.RouterIn, prioVIP, flow.Match{on, mac}, nil)
 		v.echo(host, out)
 		v.reject(host, out)
 	}

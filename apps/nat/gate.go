@@ -143,6 +143,7 @@ func (a app) translate(r *table.Reader, g intent.Gateway, out *compile.Out) {
 		}
 		out.Flow(p.Host, pipeline.Translate, prioRest, flow.Match{o.on(), o.at(), ethType(is4)},
 			o.track(flow.NATSpec{Flags: flow.NATSrc, MinAddr: ip}, pipeline.Translated))
+		o.claimed(ip, p.Host, out)
 		o.toSelf(ip, p.Host, out)
 		a.translating(o, intent.Translation{Of: g.Router, Host: p.Host, External: ip, Outward: true}, g.Ending, out)
 	}

@@ -39,6 +39,7 @@ const (
 // Priorities in the tables of translation: what is said of one port of an address, of an address, of all.
 const (
 	prioError   = 65000
+	prioClaim   = 64000 // of what claims to have an external address already
 	prioFloat   = 60000 // of what leaves with a floating IP of its own: on other hosts it does not meet the rules either
 	prioRule    = 1000  // and more, by its own priority
 	prioPorts   = 120
@@ -110,14 +111,20 @@ func (o outside) leave(mac flow.MACAddr) flow.Actions {
 // track passes a packet through the router's zone and on to a table. With a NAT of its own, a connection that is new is
 // remembered with it; of others, what was remembered counts.
 //
-// Invariant: every pass translates. Open vSwitch 3.1 aborts when a packet that was translated is looked up in a zone again
-// without (see docs/adr/0015-translation.md).
+// Invariant: every pass translates, and no connection is translated to what it is already: Open vSwitch 3.1 aborts when the packets of
+// one return after it has ended (see docs/adr/0023-connections-that-nothing-changes.md).
 func (o outside) track(nat flow.NATSpec, next uint8) flow.Actions {
 	spec := flow.CTSpec{Zone: o.Zone, Table: flow.ToTable(next), NAT: &nat}
 	if nat.Flags != 0 {
 		spec.Flags = flow.CTCommit
 	}
 	return flow.Actions{flow.CT(spec)}
+}
+
+// claimed drops what comes from inside with the external address that it would be translated to. Ports without port security send
+// what they like.
+func (o outside) claimed(ip netip.Addr, host string, out *compile.Out) {
+	out.Flow(host, pipeline.Translate, prioClaim, flow.Match{o.on(), o.at(), source(ip)}, pipeline.Drop(pipeline.SpoofedAddress))
 }
 
 // lookUp gives what comes for an external address the address inside that its connection has, if there is one.

@@ -55,6 +55,9 @@ func (a app) ruleOut(o outside, n intent.NATRule, host string, prio uint16, out 
 	if n.Stateless {
 		do = flow.Actions{flow.SetField(from(n.External)), flow.Goto(pipeline.Turn)}
 	}
+	if !n.Stateless {
+		o.claimed(n.External.Addr(), host, out)
+	}
 	for _, only := range blocksOf(n.Outside) {
 		out.Flow(host, pipeline.Translate, prio, with(match, optional(only, toward)...), do)
 	}

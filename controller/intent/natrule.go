@@ -129,6 +129,8 @@ func (f *ruleFacts) problem() error {
 		return ruleError{"priority", fmt.Errorf("%d is too large: at most %d", f.Priority, maxRulePriority)}
 	case f.External.Addr().Is4() != f.Internal.Addr().Is4():
 		return ruleError{"internalIp", fmt.Errorf("%s is of another family than %s", f.Internal.Addr(), f.External.Addr())}
+	case f.Internal == f.External:
+		return ruleError{"internalIp", fmt.Errorf("%s is externalIp, too: there is nothing to translate", f.Internal)}
 	case f.Stateless && (!f.Source || !f.Target || ports || f.Protocol != 0):
 		return ruleError{"stateless", errors.New("is for dnat_and_snat of whole addresses")}
 	case !single(f.External) && (!f.Stateless || f.External.Addr().Is4() || f.External.Bits() != f.Internal.Bits()):

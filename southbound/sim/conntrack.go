@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"net/netip"
 
 	"github.com/weft-sdn/weft/southbound/flow"
@@ -121,8 +122,9 @@ func (p *packet) opens() bool {
 
 // track passes a packet through connection tracking, and translates it. As in Open vSwitch, a packet that was translated in a zone
 // is not translated there once more, until it is forgotten that it was (ct_clear). Neighbour discovery and ICMP errors are invalid here, the latter where Open
-// vSwitch would say related.
-func (k tracker) track(p *packet, t *tracking, zone uint16, exec func(*packet)) {
+// vSwitch would say related. The error is of a translation that changes nothing: Open vSwitch 3.1 aborts when packets of such a connection
+// return after it has ended.
+func (k tracker) track(p *packet, t *tracking, zone uint16, exec func(*packet)) error {
 	before := p.lo(flow.CTState) & (ctSNAT | ctDNAT)
 	if p.lo(flow.CTZone) != uint64(zone) {
 		before = 0
@@ -132,13 +134,13 @@ func (k tracker) track(p *packet, t *tracking, zone uint16, exec func(*packet)) 
 	dir, ok := p.tuple(zone)
 	if !ok || !p.sound() {
 		p.is(flow.CTState, ctTracked|ctInvalid)
-		return
+		return nil
 	}
 	c, state := k[dir], uint64(ctTracked)
 	switch {
 	case c == nil && !p.opens():
 		p.is(flow.CTState, ctTracked|ctInvalid)
-		return
+		return nil
 	case c != nil && dir != c.original && t.force:
 		delete(k, c.original)
 		delete(k, c.reply)
@@ -159,9 +161,12 @@ func (k tracker) track(p *packet, t *tracking, zone uint16, exec func(*packet)) 
 			var free bool
 			if c.reply, free = k.answer(dir, t.nat); !free {
 				p.is(flow.CTState, state)
-				return // it goes on as it is
+				return nil // it goes on as it is
 			}
 			c.way = t.nat.state()
+			if c.way != 0 && c.reply == dir.reverse() {
+				return fmt.Errorf("a connection from %s to %s is translated to what it is", dir.src, dir.dst)
+			}
 			k[dir], k[c.reply] = c, c
 		}
 	}
@@ -181,6 +186,7 @@ func (k tracker) track(p *packet, t *tracking, zone uint16, exec func(*packet)) 
 	}
 	p.is(flow.CTState, state|before)
 	p.describe(c.original)
+	return nil
 }
 
 // forget drops the connections that look as asked.

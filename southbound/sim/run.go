@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"fmt"
 	"net/netip"
 
 	"github.com/weft-sdn/weft/southbound/flow"
@@ -12,7 +13,7 @@ type Result struct {
 	PacketIns []PacketIn
 	Trace     []Step
 	Drops     []string // why copies of the packet, or all of it, went nowhere
-	Err       error    // ErrLoop, or ErrNotModelled where a flow met a packet for which it is
+	Err       error    // ErrLoop, ErrNotModelled where a flow met a packet for which it is, or what Open vSwitch does not survive
 }
 
 // Output is a frame that left the switch.
@@ -322,7 +323,9 @@ func (x *run) track(p *packet, t *tracking) {
 		zone = uint16(p.part(t.zoneFrom).Lo)
 	}
 	c := p.clone()
-	x.s.tracker.track(c, t, zone, func(c *packet) { x.do(c, t.exec, nil, 0) })
+	if err := x.s.tracker.track(c, t, zone, func(c *packet) { x.do(c, t.exec, nil, 0) }); err != nil && x.res.Err == nil {
+		x.res.Err = fmt.Errorf("switch %#x: %w", x.s.cfg.DatapathID, err)
+	}
 	if t.recirculate {
 		x.later = append(x.later, later{c, t.table})
 	}
