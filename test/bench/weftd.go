@@ -18,6 +18,7 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/weft-sdn/weft/northbound/client"
+	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
 	"github.com/weft-sdn/weft/test/e2e"
 	"github.com/weft-sdn/weft/test/netlab"
 )
@@ -57,7 +58,15 @@ func (b *bench) startWeftd(ctx context.Context, lab *netlab.Lab, dir string) (*w
 		grpc.WithContextDialer(func(ctx context.Context, addr string) (net.Conn, error) { return lab.DialContext(ctx, "tcp", addr) }),
 	}}
 	err = netlab.Eventually(weftdWithin, "weftd serves", func() error {
-		w.Client, err = client.Dial(ctx, conf)
+		if w.Client == nil {
+			c, err := client.Dial(ctx, conf)
+			if err != nil {
+				return err
+			}
+			w.Client = c
+		}
+		// It serves before it has read its store, of which the other hosts' interfaces are much.
+		_, _, err := w.ListAll(ctx, &weftv1.Filter{Kinds: []string{"Project"}})
 		return err
 	})
 	if err != nil {
