@@ -42,7 +42,7 @@ spec: {loadBalancer: shop, protocol: tcp, ports: "8080", pool: web}
 	vip := e2e.MAC(l.Get("port/red/vip").GetStatus().GetPort().GetMacAddress())
 	router := e2e.MAC(l.Get("router/red/r1").GetStatus().GetRouter().GetMacAddress())
 	for range 3 {
-		for _, flags := range []layers.TCP{{SYN: true}, {ACK: true}, {RST: true, ACK: true}, {SYN: true}, {RST: true}, {SYN: true}} {
+		for _, flags := range []layers.TCP{{SYN: true}, {ACK: true}, {RST: true, ACK: true}, {SYN: true}, {FIN: true, ACK: true}, {SYN: true}, {RST: true}, {SYN: true}, {FIN: true, ACK: true}} {
 			for _, s := range []struct {
 				from     string
 				to       net.HardwareAddr
