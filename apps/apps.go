@@ -6,6 +6,7 @@ import (
 	"github.com/weft-sdn/weft/apps/balancer"
 	"github.com/weft-sdn/weft/apps/base"
 	"github.com/weft-sdn/weft/apps/binding"
+	"github.com/weft-sdn/weft/apps/byhand"
 	"github.com/weft-sdn/weft/apps/dhcp"
 	"github.com/weft-sdn/weft/apps/l2"
 	"github.com/weft-sdn/weft/apps/mcast"
@@ -51,5 +52,6 @@ func All(t *intent.Tables, cfg Config) []compile.App {
 		neighbour.New(t),          // 17
 		security.New(t),           // 18
 		balancer.New(t),           // 20
+		byhand.New(t),             // 26
 	}
 }

@@ -230,6 +230,10 @@ func apply(t *intent.Tables, e edit) {
 		t.Sightings.Delete(intent.Sighting{From: corePort(e.Host, e.Port).End, To: edgeEnd(e)})
 	case "link":
 		t.Links.Put(coreLink(e))
+	case "by hand":
+		t.FlowRules.Put(flowByHand(e))
+	case "no by hand":
+		t.FlowRules.Delete(flowByHand(e).Key)
 	case "no link":
 		t.Links.Delete(coreLink(e).Key)
 	case "edge":
@@ -500,7 +504,7 @@ func drawEdit(t *rapid.T) edit {
 	return edit{
 		Op: rapid.SampledFrom([]string{"segments", "segments", "mapping", "mapping", "no mapping", "network", "port", "host", "plug", "plug", "port", "host", "network", "no network", "no port", "no host", "unplug",
 			"router", "router", "no router", "interface", "interface", "no interface", "route", "no route", "next router", "next router", "no next router", "policy", "policy", "no policy", "mtu", "subnet", "no subnet", "member", "member", "no member", "trunk", "no trunk", "subport", "subport", "no subport", "subplug", "subplug", "no subplug",
-			"switch", "no switch", "switch port", "no switch port", "sighting", "no sighting", "link", "no link", "edge", "edge", "no edge", "path", "path", "path", "no path",
+			"switch", "no switch", "switch port", "no switch port", "sighting", "no sighting", "link", "no link", "by hand", "by hand", "no by hand", "edge", "edge", "no edge", "path", "path", "path", "no path",
 			"gateway", "gateway", "no gateway", "floating", "floating", "no floating", "forwarding", "no forwarding", "rule", "rule", "no rule", "away", "back", "neighbour", "no neighbour",
 			"groups", "groups", "list", "list", "list", "no list", "addresses", "addresses", "no address", "no addresses",
 			"balancer", "balancer", "no balancer", "listener", "listener", "no listener", "pool", "pool", "no pool"}).Draw(t, "op"),
@@ -510,6 +514,22 @@ func drawEdit(t *rapid.T) edit {
 		Alt:  rapid.IntRange(0, 3).Draw(t, "alt"),
 		Flag: rapid.Bool().Draw(t, "flag"),
 	}
+}
+
+// flowByHand is what somebody wrote: a flow that names a port, or one that competes with an app's, a group, or a meter.
+func flowByHand(e edit) intent.FlowRule {
+	f := intent.FlowRule{Key: intent.Key{Kind: intent.KindFlowRule, Name: fmt.Sprintf("f%d", e.Port)}, Host: hostName(e.Host)}
+	switch e.Alt {
+	case 0:
+		f.Flow = fmt.Sprintf("table=l2,priority=300,net=%d,in_port=tap%d actions=output:red/vm%d", e.Net+1, e.Port, e.Port)
+	case 1:
+		f.Flow = "table=deliver,priority=1 actions=drop"
+	case 2:
+		f.Group = fmt.Sprintf("group_id=%d,type=all,bucket=output:tap%d", 900+e.Port, e.Port)
+	default:
+		f.Meter = fmt.Sprintf("meter=%d,pktps,band=type=drop,rate=%d", 900+e.Port, e.Net+1)
+	}
+	return f
 }
 
 // TestIncrementalIsFromScratch edits rows at random and holds what the engine followed against starting over.

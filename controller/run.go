@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/weft-sdn/weft/apps"
+	"github.com/weft-sdn/weft/apps/pipeline"
 	"github.com/weft-sdn/weft/apps/tunnel"
 	"github.com/weft-sdn/weft/controller/intent"
 	"github.com/weft-sdn/weft/controller/reconcile"
@@ -96,7 +97,7 @@ func newCore(cfg Config, s store.Store, log *logrus.Entry) (*core, error) {
 	s = timedStore{s, took}
 	c.store = s
 	var err error
-	if c.catalog, err = intent.NewCatalog(intent.CatalogConfig{Store: s, UnderlayMTU: cfg.UnderlayMTU, UnderlayIP: cfg.UnderlayIP, Log: log}); err != nil {
+	if c.catalog, err = intent.NewCatalog(intent.CatalogConfig{Store: s, UnderlayMTU: cfg.UnderlayMTU, UnderlayIP: cfg.UnderlayIP, FlowWords: pipeline.Words(nil), Log: log}); err != nil {
 		return nil, err
 	}
 	c.memory = newMemory(s, log)
@@ -183,7 +184,7 @@ func (c *core) run(ctx context.Context, l *listeners) error {
 		return fmt.Errorf("gRPC TLS: %w", err)
 	}
 	server, err := api.New(api.Config{
-		Catalog: c.catalog, Controller: c, Store: c.store, Registry: c.registry, Log: c.log, Version: c.cfg.Version, TLS: grpcTLS, Info: c.info,
+		Catalog: c.catalog, Controller: c, Looker: c, Store: c.store, Registry: c.registry, Log: c.log, Version: c.cfg.Version, TLS: grpcTLS, Info: c.info,
 	})
 	if err != nil {
 		return err

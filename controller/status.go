@@ -26,6 +26,9 @@ func (c *core) Overlay(res *weftv1.Resource) {
 	switch key.Kind {
 	case intent.KindLink:
 		c.world.describeLink(intent.LinkRow(res), res.Status)
+	case intent.KindFlowRule:
+		seen := c.board.Sum(intent.FlowRuleCounter, key.String())
+		res.Status.Details = &weftv1.Status_FlowRule{FlowRule: &weftv1.FlowRuleStatus{Packets: seen.Packets, Bytes: seen.Bytes}}
 	case intent.KindPort:
 		c.overlayPort(key, &v)
 	case intent.KindTrunk:

@@ -62,7 +62,7 @@ func (s *switches) handle(ctx context.Context, c *openflow.Conn) error {
 	r := s.replace(name, end)
 	defer s.leave(name, r)
 	log.Info("switch connected")
-	run := &reconcile.Reconciler{Board: s.board, Target: s.board.Target(name), Conn: c, Log: log, Punted: s.punted}
+	run := &reconcile.Reconciler{Board: s.board, Target: s.board.Target(name), Conn: c, Log: log, Punted: s.punted, Seen: s.hosts.world.tap.in}
 	run.Bundled = func(d time.Duration) { s.bundles.Observe(d.Seconds()) }
 	if s.hosts.world.hostSpec(name).GetDatapathId() != "" {
 		defer s.serveBare(name, c.Info().Remote, run)()

@@ -26,6 +26,7 @@ type world struct {
 	memory  *memory
 	packets *punt.Dispatcher
 	outbox  *punt.Outbox
+	tap     *tap
 	online  func(host string) bool
 	board   switchboard
 	keepers []compile.Keeper
@@ -84,12 +85,14 @@ func (w *world) punted(p *punt.Packet) {
 
 func newWorld(board switchboard, cfg apps.Config, m *memory, log *logrus.Entry) (*world, error) {
 	w := &world{log: log, inbox: newInbox(), memory: m, board: board, online: board.Online, tables: intent.NewTables(), hosts: map[string]*host{}, peers: map[string]struct{}{}}
+	w.tap = &tap{apps: map[uint8]string{}, portName: w.portName}
 	all := apps.All(w.tables, cfg)
 	handlers := map[uint8]punt.Handler{}
 	for _, a := range all {
 		if a.Handler != nil {
 			handlers[a.ID] = a.Handler
 		}
+		w.tap.apps[a.ID] = a.Name
 		if a.Keeper != nil {
 			w.keepers = append(w.keepers, a.Keeper)
 		}
@@ -99,6 +102,8 @@ func newWorld(board switchboard, cfg apps.Config, m *memory, log *logrus.Entry) 
 		sent := board.Send(host, o)
 		if !sent {
 			w.packets.Dropped(host, punt.Unsent)
+		} else {
+			w.tap.out(host, o)
 		}
 		return sent
 	})
@@ -246,6 +251,9 @@ func (w *world) replace(resources []*weftv1.Resource, unread []intent.Key, revis
 	for l := range w.tables.Links.Scan() {
 		w.dropUnless(seen, l.Key)
 	}
+	for f := range w.tables.FlowRules.Scan() {
+		w.dropUnless(seen, f.Key)
+	}
 	for name, h := range w.hosts {
 		if h.spec != nil {
 			w.dropUnless(seen, intent.Key{Kind: intent.KindHost, Name: name})
@@ -335,6 +343,8 @@ func (w *world) put(res *weftv1.Resource) {
 		w.configured(key.Name, spec)
 	case intent.KindLink:
 		w.tables.Links.Put(intent.LinkRow(res))
+	case intent.KindFlowRule:
+		w.tables.FlowRules.Put(intent.FlowRuleRow(res))
 	}
 	if err != nil {
 		w.log.WithError(err).Error("left out a stored resource")
@@ -382,6 +392,8 @@ func (w *world) drop(key intent.Key) {
 		w.tables.Pools.Delete(key)
 	case intent.KindLink:
 		w.tables.Links.Delete(key)
+	case intent.KindFlowRule:
+		w.tables.FlowRules.Delete(key)
 	case intent.KindHost:
 		w.dropSwitch(key.Name)
 		for k := range w.host(key.Name).plugged {

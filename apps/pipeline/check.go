@@ -33,8 +33,14 @@ func set(ids []flow.FieldID) map[flow.FieldID]bool {
 	return m
 }
 
+// ByHand is the app whose flows people write, into any table: what they say is theirs to know.
+const ByHand = "byhand"
+
 // Check returns an error that says what a flow of a table does that the table's row does not allow.
 func (c *Checker) Check(app string, t uint8, m flow.Match, do flow.Actions) error {
+	if app == ByHand {
+		return nil
+	}
 	r, ok := c.rows[t]
 	if !ok {
 		return fmt.Errorf("the pipeline has no table %d", t)

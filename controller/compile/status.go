@@ -232,6 +232,21 @@ func (e *Engine) ExplainFlow(hostName string, key flow.Key) (Explanation, bool) 
 	return e.explain(h, s, map[*unit][]string{}), true
 }
 
+// OwnerOf returns the unit that a host's flow is from; false when the host is not to have the flow.
+func (e *Engine) OwnerOf(hostName string, key flow.Key) (Owner, bool) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	h := e.hosts[hostName]
+	if h == nil {
+		return Owner{}, false
+	}
+	s, ok := h.slots[slotKey{kind: kindFlow, table: key.Table, priority: key.Priority, text: key.Match}]
+	if !ok {
+		return Owner{}, false
+	}
+	return s.first.u.owner(), true
+}
+
 func (e *Engine) explain(h *host, s *slot, read map[*unit][]string) Explanation {
 	u := s.first.u
 	if _, ok := read[u]; !ok {

@@ -94,7 +94,7 @@ func (t *txn) apply(drafts []*draft) []*draft {
 		kind  Kind
 		apply func([]*draft)
 	}{
-		{KindProject, t.applyProjects}, {KindSegmentRange, t.applyRanges}, {KindHost, t.applyHosts}, {KindLink, t.applyLinks},
+		{KindProject, t.applyProjects}, {KindSegmentRange, t.applyRanges}, {KindHost, t.applyHosts}, {KindLink, t.applyLinks}, {KindFlowRule, t.applyFlowRules},
 		{KindNetwork, t.applyNetworks}, {KindSubnet, t.applySubnets}, {KindRouter, t.applyRouters},
 		{KindAddressGroup, t.applyAddressGroups}, {KindSecurityGroup, t.applySecurityGroups}, {KindSecurityPolicy, t.applySecurityPolicies},
 		{KindPort, func(ports []*draft) { t.applyPorts(ports); t.finishRouters(byKind[KindRouter]) }},

@@ -15,6 +15,7 @@ import (
 
 	"github.com/weft-sdn/weft/controller/store"
 	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
+	"github.com/weft-sdn/weft/southbound/flow"
 )
 
 // defaultUnderlayMTU is the MTU between hosts where none is configured.
@@ -28,7 +29,9 @@ type CatalogConfig struct {
 	UnderlayMTU int
 	// UnderlayIP is the version of IP between hosts, 4 or 6; 0: 4.
 	UnderlayIP int
-	Log        *logrus.Entry // nil: nothing is logged
+	// FlowWords are the names of tables and registers that the texts of flows may say.
+	FlowWords flow.Words
+	Log       *logrus.Entry // nil: nothing is logged
 }
 
 func (cfg *CatalogConfig) validate() error {

@@ -207,6 +207,8 @@ func specOf(res *weftv1.Resource) proto.Message {
 		return s.NatRuleSpec
 	case *weftv1.Resource_LinkSpec:
 		return s.LinkSpec
+	case *weftv1.Resource_FlowRuleSpec:
+		return s.FlowRuleSpec
 	case *weftv1.Resource_SecurityGroupSpec:
 		return s.SecurityGroupSpec
 	case *weftv1.Resource_AddressGroupSpec:

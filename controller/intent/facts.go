@@ -113,6 +113,8 @@ func factsOf(key Key, res *weftv1.Resource) (any, error) {
 		return hostFactsOf(res.GetHostSpec())
 	case KindLink:
 		return linkFactsOf(res.GetLinkSpec()), nil
+	case KindFlowRule:
+		return flowRuleFactsOf(res.GetFlowRuleSpec()), nil
 	case KindSecurityGroup, KindAddressGroup, KindSecurityPolicy:
 		return securityFactsOf(key, res)
 	case KindLoadBalancer:

@@ -28,7 +28,7 @@ func res(s string) *weftv1.Resource {
 	parts := strings.Split(name, "/")
 	fields := map[string]string{
 		"project": "project_spec", "network": "network_spec", "subnet": "subnet_spec",
-		"port": "port_spec", "host": "host_spec", "segmentrange": "segment_range_spec", "router": "router_spec", "trunk": "trunk_spec", "link": "link_spec",
+		"port": "port_spec", "host": "host_spec", "segmentrange": "segment_range_spec", "router": "router_spec", "trunk": "trunk_spec", "link": "link_spec", "flowrule": "flow_rule_spec",
 		"floatingip": "floating_ip_spec", "portforwarding": "port_forwarding_spec", "natrule": "nat_rule_spec",
 		"securitygroup": "security_group_spec", "addressgroup": "address_group_spec", "securitypolicy": "security_policy_spec",
 		"loadbalancer": "load_balancer_spec", "listener": "listener_spec", "pool": "pool_spec",

@@ -34,11 +34,12 @@ const (
 	KindLoadBalancer   Kind = "LoadBalancer"
 	KindListener       Kind = "Listener"
 	KindPool           Kind = "Pool"
+	KindFlowRule       Kind = "FlowRule"
 )
 
 // Kinds returns all kinds, in the order of List.
 func Kinds() []Kind {
-	return []Kind{KindAddressGroup, KindFloatingIP, KindHost, KindLink, KindListener, KindLoadBalancer, KindNATRule, KindNetwork, KindPool, KindPort, KindPortForwarding, KindProject, KindRouter, KindSecurityGroup,
+	return []Kind{KindAddressGroup, KindFloatingIP, KindFlowRule, KindHost, KindLink, KindListener, KindLoadBalancer, KindNATRule, KindNetwork, KindPool, KindPort, KindPortForwarding, KindProject, KindRouter, KindSecurityGroup,
 		KindSecurityPolicy, KindSegmentRange, KindSubnet, KindTrunk}
 }
 
@@ -91,6 +92,8 @@ func (k Kind) lower() string {
 		return "listener"
 	case KindPool:
 		return "pool"
+	case KindFlowRule:
+		return "flowrule"
 	}
 	return strings.ToLower(string(k))
 }
@@ -183,6 +186,8 @@ func specKind(res *weftv1.Resource) Kind {
 		return KindNATRule
 	case *weftv1.Resource_LinkSpec:
 		return KindLink
+	case *weftv1.Resource_FlowRuleSpec:
+		return KindFlowRule
 	case *weftv1.Resource_SecurityGroupSpec:
 		return KindSecurityGroup
 	case *weftv1.Resource_AddressGroupSpec:

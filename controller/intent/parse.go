@@ -41,6 +41,8 @@ func (t *txn) parseSpec(d *draft) {
 		t.parseRange(d, d.given.GetSegmentRangeSpec())
 	case KindLink:
 		t.parseLink(d, d.given.GetLinkSpec())
+	case KindFlowRule:
+		t.parseFlowRule(d, d.given.GetFlowRuleSpec())
 	case KindSecurityGroup:
 		t.parseSecurityGroup(d, d.given.GetSecurityGroupSpec())
 	case KindAddressGroup:

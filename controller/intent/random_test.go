@@ -137,6 +137,9 @@ func anyResource(t *rapid.T) string {
 			return pick(`host:"a" `, `host:"b" `, `host:"c" `) + pick(`port:"eth1" `, `port:"core" `)
 		}
 		spec = "a:{" + end() + "} b:{" + end() + "} " + pick("", "cost:20 ", "admin_state_up:false ")
+	case KindFlowRule:
+		spec = pick(`host:"a" `, `host:"b" `) + pick(`flow:"table=1,priority=5,ip actions=drop"`, `flow:"in_port=tap0 actions=output:red/vm1"`, `group:"group_id=1,type=all,bucket=output:1"`,
+			`meter:"meter=1,kbps,band=type=drop,rate=5"`, `flow:"actions=outptu:1"`, ``)
 	case KindSegmentRange:
 		spec = pick(`network_type:"geneve" `, `network_type:"vxlan" `, `network_type:"vlan" physical_network:"p" `, `network_type:"qinq" physical_network:"p" `) + pick("minimum:1 ", "minimum:3 ") + pick("maximum:2", "maximum:3", "maximum:4")
 	}
@@ -265,6 +268,8 @@ func mustBeSound(t *rapid.T, c *Catalog) {
 			if id := r.GetHostSpec().GetDatapathId(); id != "" {
 				own(r, "datapath id %s", id)
 			}
+		case KindFlowRule:
+			refers(r, Key{Kind: KindHost, Name: r.GetFlowRuleSpec().GetHost()})
 		case KindLink:
 			own(r, "ends %v", linkFactsOf(r.GetLinkSpec()).ends)
 			for _, end := range []*weftv1.LinkEnd{r.GetLinkSpec().GetA(), r.GetLinkSpec().GetB()} {

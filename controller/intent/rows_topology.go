@@ -179,6 +179,7 @@ func (p Path) Route() string {
 func (t *Tables) topology() {
 	db := t.DB
 	t.Links = table.New(db, "link", func(l Link) Key { return l.Key })
+	t.FlowRules = table.New(db, "flowrule", func(f FlowRule) Key { return f.Key })
 	t.Switches = table.New(db, "switch", func(s Switch) string { return s.Name })
 	t.Switches.TextFunc(func(name string) string { return "host/" + name })
 	t.SwitchPorts = table.New(db, "switchport", func(p SwitchPort) End { return p.End })

@@ -163,6 +163,8 @@ func (s *state) index(rec *record) {
 		}
 	case *linkFacts:
 		s.indexLink(rec.key, f)
+	case *flowRuleFacts:
+		s.refer(rec.key, f.host)
 	case *listFacts:
 		s.indexList(rec.key, f)
 	case *setFacts:
@@ -236,6 +238,8 @@ func (s *state) unindex(rec *record) {
 		}
 	case *linkFacts:
 		s.unindexLink(rec.key, f)
+	case *flowRuleFacts:
+		s.unrefer(rec.key, f.host)
 	case *listFacts:
 		s.unindexList(rec.key, f)
 	case *setFacts:

@@ -46,6 +46,7 @@ type Tables struct {
 
 	// Of bare switches and the links between them.
 	Links       *table.Table[Key, Link]
+	FlowRules   *table.Table[Key, FlowRule]
 	Switches    *table.Table[string, Switch]
 	SwitchPorts *table.Table[End, SwitchPort]
 	Sightings   *table.Table[Sighting, Sighting] // observed by apps/topology

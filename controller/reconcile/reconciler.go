@@ -37,6 +37,8 @@ type Reconciler struct {
 	Bundled func(time.Duration)
 	// Punted takes the packets that flows hand to the controller; it may be nil.
 	Punted func(*punt.Packet)
+	// Seen is told of every packet that the switch hands over, before that is looked at; it may be nil. It must not keep the packet.
+	Seen func(host string, p *openflow.PacketIn)
 	// Ports is told the switch's ports, all of them, when the connection begins and whenever one changes; it may be nil.
 	Ports func([]openflow.Port)
 
@@ -46,7 +48,9 @@ type Reconciler struct {
 // Run brings the switch to the target's desired state and keeps it there until ctx or the connection ends.
 func (r *Reconciler) Run(ctx context.Context) error {
 	r.Target.connect()
+	r.Target.conn.Store(r.Conn)
 	defer func() {
+		r.Target.conn.CompareAndSwap(r.Conn, nil)
 		r.Target.disconnect()
 		r.Board.notify()
 	}()
@@ -86,6 +90,9 @@ func (r *Reconciler) listen(ctx context.Context) error {
 			}
 		case openflow.EventPacketIn:
 			r.Target.countPacketIn()
+			if r.Seen != nil {
+				r.Seen(r.Target.host, e.PacketIn)
+			}
 			if p, ok := punted(r.Target.host, e.PacketIn); ok && r.Punted != nil {
 				r.Punted(p)
 			}

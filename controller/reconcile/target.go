@@ -5,9 +5,11 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/southbound/flow"
+	"github.com/weft-sdn/weft/southbound/openflow"
 )
 
 // Target is the desired state of one host's switch, and what may differ from it.
@@ -16,9 +18,10 @@ import (
 // connection nothing is known, and the next connection starts with a dump.
 type Target struct {
 	host         string
-	wake         chan struct{} // capacity 1: something is marked
-	portsChanged chan struct{} // capacity 1
-	outs         chan outgoing // to be sent
+	wake         chan struct{}                 // capacity 1: something is marked
+	portsChanged chan struct{}                 // capacity 1
+	outs         chan outgoing                 // to be sent
+	conn         atomic.Pointer[openflow.Conn] // of the Reconciler that runs; nil: none does
 
 	mu                       sync.Mutex
 	flows                    map[flow.Key]*entry

@@ -68,6 +68,8 @@ func storeStatus(err error) *status.Status {
 		return with(codes.FailedPrecondition, err.Error(), &errdetails.ErrorInfo{Reason: "NOT_EMPTY", Domain: domain})
 	case errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrLost), errors.Is(err, store.ErrClosed), errors.Is(err, store.ErrDenied):
 		return with(codes.Unavailable, "the store is not available now: "+err.Error(), retry)
+	case errors.Is(err, ErrNotConnected):
+		return with(codes.Unavailable, err.Error(), &errdetails.ErrorInfo{Reason: "NOT_CONNECTED", Domain: domain})
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return status.FromContextError(err)
 	}

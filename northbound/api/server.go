@@ -68,6 +68,8 @@ type Config struct {
 	Log        *logrus.Entry        // nil: no log
 	Version    string
 	TLS        *tls.Config // nil: plain text
+	// Looker looks at switches and packets; nil: FlowService is not served.
+	Looker Looker
 	// Info tells how the controller is; nil: only version and revision are known.
 	Info func() *weftv1.GetInfoResponse
 	// Bookmark is how often an idle watch gives a sign of life; 0: 5 s.
@@ -120,6 +122,9 @@ func New(cfg Config) (*Server, error) {
 	s.grpc = grpc.NewServer(s.options()...)
 	weftv1.RegisterWeftServiceServer(s.grpc, &weft{s: s})
 	weftv1.RegisterAdminServiceServer(s.grpc, &admin{s: s})
+	if cfg.Looker != nil {
+		weftv1.RegisterFlowServiceServer(s.grpc, &flows{s: s})
+	}
 	healthv1.RegisterHealthServer(s.grpc, s.health)
 	reflection.Register(s.grpc)
 	s.setHealth(healthv1.HealthCheckResponse_NOT_SERVING)
@@ -145,7 +150,7 @@ func (s *Server) options() []grpc.ServerOption {
 }
 
 func (s *Server) setHealth(st healthv1.HealthCheckResponse_ServingStatus) {
-	for _, service := range []string{"", weftv1.WeftService_ServiceDesc.ServiceName, weftv1.AdminService_ServiceDesc.ServiceName} {
+	for _, service := range []string{"", weftv1.WeftService_ServiceDesc.ServiceName, weftv1.AdminService_ServiceDesc.ServiceName, weftv1.FlowService_ServiceDesc.ServiceName} {
 		s.health.SetServingStatus(service, st)
 	}
 }

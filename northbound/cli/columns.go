@@ -46,6 +46,8 @@ func (a *app) columns(kind manifest.Kind, wide bool) []resourceColumn {
 		out = append(out, ruleColumns()...)
 	case "Link":
 		out = append(out, linkColumns()...)
+	case "FlowRule":
+		out = append(out, flowRuleColumns()...)
 	case "SecurityGroup":
 		out = append(out, securityGroupColumns(wide)...)
 	case "AddressGroup":

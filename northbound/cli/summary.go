@@ -32,6 +32,8 @@ func summary(r *weftv1.Resource) string {
 		return r.GetHostSpec().GetManager()
 	case r.GetLinkSpec() != nil:
 		return linkEnd(r.GetLinkSpec().GetA()) + " to " + linkEnd(r.GetLinkSpec().GetB())
+	case r.GetFlowRuleSpec() != nil:
+		return r.GetFlowRuleSpec().GetHost() + ": " + flowText(r)
 	case r.GetRouterSpec() != nil:
 		return routerSummary(r)
 	case r.GetTrunkSpec() != nil:

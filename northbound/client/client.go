@@ -108,6 +108,7 @@ type Client struct {
 	conn    *grpc.ClientConn
 	weft    weftv1.WeftServiceClient
 	admin   weftv1.AdminServiceClient
+	flows   weftv1.FlowServiceClient
 	why     *reason
 }
 
@@ -138,7 +139,7 @@ func Dial(ctx context.Context, conf Config) (*Client, error) {
 		return nil, fmt.Errorf("server %s: %w", conf.Address, err)
 	}
 	c := &Client{address: conf.Address, conn: conn, why: why,
-		weft: weftv1.NewWeftServiceClient(conn), admin: weftv1.NewAdminServiceClient(conn)}
+		weft: weftv1.NewWeftServiceClient(conn), admin: weftv1.NewAdminServiceClient(conn), flows: weftv1.NewFlowServiceClient(conn)}
 	ctx, cancel := context.WithTimeout(ctx, conf.DialTimeout)
 	defer cancel()
 	if err := c.connect(ctx); err != nil {

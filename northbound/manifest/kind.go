@@ -40,7 +40,7 @@ func (k Kind) EmptySpec(r *weftv1.Resource) protoreflect.Message {
 // global says which kinds belong to no project. The descriptors do not tell.
 func global(kind string) bool {
 	switch kind {
-	case "Project", "Host", "SegmentRange", "Link":
+	case "Project", "Host", "SegmentRange", "Link", "FlowRule":
 		return true
 	}
 	return false

@@ -1,5 +1,7 @@
 package flow
 
+import "strings"
+
 // Words are what a text may say for numbers, beside them: what [Names] writes. Nil functions know no word; none may know a number,
 // or the name of a reserved port.
 type Words struct {
@@ -65,6 +67,16 @@ func (t token) addressOr(bits int) (Bits, error) {
 	return t.wide()
 }
 
+// IsReservedPort tells whether a name is that of a reserved port, such as LOCAL.
+func IsReservedPort(name string) bool {
+	for _, reserved := range portNames {
+		if strings.EqualFold(name, reserved) {
+			return true
+		}
+	}
+	return false
+}
+
 // Rule is a flow as it is written: what New makes a Flow of.
 type Rule struct {
 	Table    uint8
@@ -117,18 +129,5 @@ func (w Words) ParseRule(text string) (Rule, error) {
 	return r, err
 }
 
-// ParseKey reads what tells a flow apart from others: table, priority and match. What follows is passed over.
-func (w Words) ParseKey(text string) (Key, error) {
-	r, err := w.ParseRule(cutActions(text) + " actions=drop")
-	if err != nil {
-		return Key{}, err
-	}
-	f, err := New(r.Table, r.Priority, r.Match, nil)
-	return f.Key, err
-}
-
-// cutActions returns a flow's text up to its actions.
-func cutActions(text string) string {
-	left, _, _ := token{text: text}.cut("actions=")
-	return left.text
-}
+// ParseActions is ParseActionsText with words.
+func (w Words) ParseActions(text string) (Actions, error) { return token{text, 0, &w}.actions(0) }

@@ -83,9 +83,9 @@ func (t Tenant) Names() []string {
 func Ref(key string) *weftv1.ResourceRef {
 	kind, rest, _ := strings.Cut(key, "/")
 	ref := &weftv1.ResourceRef{Kind: strings.ToUpper(kind[:1]) + kind[1:], Name: rest}
-	for _, k := range []string{"SegmentRange", "FloatingIP", "PortForwarding", "NATRule", "SecurityGroup", "AddressGroup", "SecurityPolicy", "LoadBalancer"} {
-		if strings.ToLower(k) == kind {
-			ref.Kind = k
+	for _, k := range manifest.Kinds() {
+		if strings.ToLower(k.Name) == kind {
+			ref.Kind = k.Name
 		}
 	}
 	if project, name, ok := strings.Cut(rest, "/"); ok {

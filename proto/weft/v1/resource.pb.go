@@ -154,9 +154,9 @@ func (x *ResourceRef) GetName() string {
 // Resource is one object of the API.
 type Resource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange", "Router", "Trunk", "Link", "FloatingIP", "PortForwarding", "NATRule", "SecurityGroup", "AddressGroup", "SecurityPolicy", "LoadBalancer", "Listener" or "Pool"; may be left out where the spec is set.
+	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange", "Router", "Trunk", "Link", "FloatingIP", "PortForwarding", "NATRule", "SecurityGroup", "AddressGroup", "SecurityPolicy", "LoadBalancer", "Listener", "Pool" or "FlowRule"; may be left out where the spec is set.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
-	// The project it belongs to; empty for Project, Host, SegmentRange and Link. A project that does not exist is created.
+	// The project it belongs to; empty for Project, Host, SegmentRange, Link and FlowRule. A project that does not exist is created.
 	Project string `protobuf:"bytes,2,opt,name=project,proto3" json:"project,omitempty"`
 	// The name, unique in its kind and project: 1 to 63 of a–z, A–Z, 0–9, '.', '_' and '-', starting and ending with a
 	// letter or digit.
@@ -195,6 +195,7 @@ type Resource struct {
 	//	*Resource_ListenerSpec
 	//	*Resource_PoolSpec
 	//	*Resource_LinkSpec
+	//	*Resource_FlowRuleSpec
 	Spec isResource_Spec `protobuf_oneof:"spec"`
 	// What is. Set by the server.
 	Status        *Status `protobuf:"bytes,15,opt,name=status,proto3" json:"status,omitempty"`
@@ -464,6 +465,15 @@ func (x *Resource) GetLinkSpec() *LinkSpec {
 	return nil
 }
 
+func (x *Resource) GetFlowRuleSpec() *FlowRuleSpec {
+	if x != nil {
+		if x, ok := x.Spec.(*Resource_FlowRuleSpec); ok {
+			return x.FlowRuleSpec
+		}
+	}
+	return nil
+}
+
 func (x *Resource) GetStatus() *Status {
 	if x != nil {
 		return x.Status
@@ -565,6 +575,11 @@ type Resource_LinkSpec struct {
 	LinkSpec *LinkSpec `protobuf:"bytes,28,opt,name=link_spec,json=linkSpec,proto3,oneof"`
 }
 
+type Resource_FlowRuleSpec struct {
+	// For kind FlowRule.
+	FlowRuleSpec *FlowRuleSpec `protobuf:"bytes,60,opt,name=flow_rule_spec,json=flowRuleSpec,proto3,oneof"`
+}
+
 func (*Resource_ProjectSpec) isResource_Spec() {}
 
 func (*Resource_NetworkSpec) isResource_Spec() {}
@@ -601,6 +616,8 @@ func (*Resource_PoolSpec) isResource_Spec() {}
 
 func (*Resource_LinkSpec) isResource_Spec() {}
 
+func (*Resource_FlowRuleSpec) isResource_Spec() {}
+
 // Status tells what is true of a resource now.
 type Status struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -635,6 +652,7 @@ type Status struct {
 	//	*Status_Listener
 	//	*Status_Pool
 	//	*Status_Link
+	//	*Status_FlowRule
 	Details       isStatus_Details `protobuf_oneof:"details"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -865,6 +883,15 @@ func (x *Status) GetLink() *LinkStatus {
 	return nil
 }
 
+func (x *Status) GetFlowRule() *FlowRuleStatus {
+	if x != nil {
+		if x, ok := x.Details.(*Status_FlowRule); ok {
+			return x.FlowRule
+		}
+	}
+	return nil
+}
+
 type isStatus_Details interface {
 	isStatus_Details()
 }
@@ -954,6 +981,11 @@ type Status_Link struct {
 	Link *LinkStatus `protobuf:"bytes,27,opt,name=link,proto3,oneof"`
 }
 
+type Status_FlowRule struct {
+	// For kind FlowRule.
+	FlowRule *FlowRuleStatus `protobuf:"bytes,60,opt,name=flow_rule,json=flowRule,proto3,oneof"`
+}
+
 func (*Status_Network) isStatus_Details() {}
 
 func (*Status_Subnet) isStatus_Details() {}
@@ -987,6 +1019,8 @@ func (*Status_Listener) isStatus_Details() {}
 func (*Status_Pool) isStatus_Details() {}
 
 func (*Status_Link) isStatus_Details() {}
+
+func (*Status_FlowRule) isStatus_Details() {}
 
 // Condition is one reason for a phase.
 type Condition struct {
@@ -1093,11 +1127,11 @@ var File_weft_v1_resource_proto protoreflect.FileDescriptor
 
 const file_weft_v1_resource_proto_rawDesc = "" +
 	"\n" +
-	"\x16weft/v1/resource.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12weft/v1/host.proto\x1a\x12weft/v1/link.proto\x1a\x1aweft/v1/loadbalancer.proto\x1a\x11weft/v1/nat.proto\x1a\x15weft/v1/network.proto\x1a\x14weft/v1/router.proto\x1a\x16weft/v1/security.proto\x1a\x13weft/v1/trunk.proto\"O\n" +
+	"\x16weft/v1/resource.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12weft/v1/flow.proto\x1a\x12weft/v1/host.proto\x1a\x12weft/v1/link.proto\x1a\x1aweft/v1/loadbalancer.proto\x1a\x11weft/v1/nat.proto\x1a\x15weft/v1/network.proto\x1a\x14weft/v1/router.proto\x1a\x16weft/v1/security.proto\x1a\x13weft/v1/trunk.proto\"O\n" +
 	"\vResourceRef\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name\"\x9e\f\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\"\xdd\f\n" +
 	"\bResource\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
@@ -1128,12 +1162,13 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\x12load_balancer_spec\x18( \x01(\v2\x19.weft.v1.LoadBalancerSpecH\x00R\x10loadBalancerSpec\x12<\n" +
 	"\rlistener_spec\x18) \x01(\v2\x15.weft.v1.ListenerSpecH\x00R\flistenerSpec\x120\n" +
 	"\tpool_spec\x18* \x01(\v2\x11.weft.v1.PoolSpecH\x00R\bpoolSpec\x120\n" +
-	"\tlink_spec\x18\x1c \x01(\v2\x11.weft.v1.LinkSpecH\x00R\blinkSpec\x12'\n" +
+	"\tlink_spec\x18\x1c \x01(\v2\x11.weft.v1.LinkSpecH\x00R\blinkSpec\x12=\n" +
+	"\x0eflow_rule_spec\x18< \x01(\v2\x15.weft.v1.FlowRuleSpecH\x00R\fflowRuleSpec\x12'\n" +
 	"\x06status\x18\x0f \x01(\v2\x0f.weft.v1.StatusR\x06status\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x06\n" +
-	"\x04spec\"\x88\n" +
+	"\x04spec\"\xc0\n" +
 	"\n" +
 	"\x06Status\x12+\n" +
 	"\x05phase\x18\x01 \x01(\x0e2\x15.weft.v1.Status.PhaseR\x05phase\x122\n" +
@@ -1161,7 +1196,8 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\rload_balancer\x18( \x01(\v2\x1b.weft.v1.LoadBalancerStatusH\x00R\floadBalancer\x125\n" +
 	"\blistener\x18) \x01(\v2\x17.weft.v1.ListenerStatusH\x00R\blistener\x12)\n" +
 	"\x04pool\x18* \x01(\v2\x13.weft.v1.PoolStatusH\x00R\x04pool\x12)\n" +
-	"\x04link\x18\x1b \x01(\v2\x13.weft.v1.LinkStatusH\x00R\x04link\"u\n" +
+	"\x04link\x18\x1b \x01(\v2\x13.weft.v1.LinkStatusH\x00R\x04link\x126\n" +
+	"\tflow_rule\x18< \x01(\v2\x17.weft.v1.FlowRuleStatusH\x00R\bflowRule\"u\n" +
 	"\x05Phase\x12\x15\n" +
 	"\x11PHASE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rPHASE_PENDING\x10\x01\x12\x0f\n" +
@@ -1217,23 +1253,25 @@ var file_weft_v1_resource_proto_goTypes = []any{
 	(*ListenerSpec)(nil),          // 22: weft.v1.ListenerSpec
 	(*PoolSpec)(nil),              // 23: weft.v1.PoolSpec
 	(*LinkSpec)(nil),              // 24: weft.v1.LinkSpec
-	(*NetworkStatus)(nil),         // 25: weft.v1.NetworkStatus
-	(*SubnetStatus)(nil),          // 26: weft.v1.SubnetStatus
-	(*PortStatus)(nil),            // 27: weft.v1.PortStatus
-	(*HostStatus)(nil),            // 28: weft.v1.HostStatus
-	(*SegmentRangeStatus)(nil),    // 29: weft.v1.SegmentRangeStatus
-	(*RouterStatus)(nil),          // 30: weft.v1.RouterStatus
-	(*TrunkStatus)(nil),           // 31: weft.v1.TrunkStatus
-	(*FloatingIPStatus)(nil),      // 32: weft.v1.FloatingIPStatus
-	(*PortForwardingStatus)(nil),  // 33: weft.v1.PortForwardingStatus
-	(*NATRuleStatus)(nil),         // 34: weft.v1.NATRuleStatus
-	(*SecurityGroupStatus)(nil),   // 35: weft.v1.SecurityGroupStatus
-	(*AddressGroupStatus)(nil),    // 36: weft.v1.AddressGroupStatus
-	(*SecurityPolicyStatus)(nil),  // 37: weft.v1.SecurityPolicyStatus
-	(*LoadBalancerStatus)(nil),    // 38: weft.v1.LoadBalancerStatus
-	(*ListenerStatus)(nil),        // 39: weft.v1.ListenerStatus
-	(*PoolStatus)(nil),            // 40: weft.v1.PoolStatus
-	(*LinkStatus)(nil),            // 41: weft.v1.LinkStatus
+	(*FlowRuleSpec)(nil),          // 25: weft.v1.FlowRuleSpec
+	(*NetworkStatus)(nil),         // 26: weft.v1.NetworkStatus
+	(*SubnetStatus)(nil),          // 27: weft.v1.SubnetStatus
+	(*PortStatus)(nil),            // 28: weft.v1.PortStatus
+	(*HostStatus)(nil),            // 29: weft.v1.HostStatus
+	(*SegmentRangeStatus)(nil),    // 30: weft.v1.SegmentRangeStatus
+	(*RouterStatus)(nil),          // 31: weft.v1.RouterStatus
+	(*TrunkStatus)(nil),           // 32: weft.v1.TrunkStatus
+	(*FloatingIPStatus)(nil),      // 33: weft.v1.FloatingIPStatus
+	(*PortForwardingStatus)(nil),  // 34: weft.v1.PortForwardingStatus
+	(*NATRuleStatus)(nil),         // 35: weft.v1.NATRuleStatus
+	(*SecurityGroupStatus)(nil),   // 36: weft.v1.SecurityGroupStatus
+	(*AddressGroupStatus)(nil),    // 37: weft.v1.AddressGroupStatus
+	(*SecurityPolicyStatus)(nil),  // 38: weft.v1.SecurityPolicyStatus
+	(*LoadBalancerStatus)(nil),    // 39: weft.v1.LoadBalancerStatus
+	(*ListenerStatus)(nil),        // 40: weft.v1.ListenerStatus
+	(*PoolStatus)(nil),            // 41: weft.v1.PoolStatus
+	(*LinkStatus)(nil),            // 42: weft.v1.LinkStatus
+	(*FlowRuleStatus)(nil),        // 43: weft.v1.FlowRuleStatus
 }
 var file_weft_v1_resource_proto_depIdxs = []int32{
 	6,  // 0: weft.v1.Resource.labels:type_name -> weft.v1.Resource.LabelsEntry
@@ -1257,31 +1295,33 @@ var file_weft_v1_resource_proto_depIdxs = []int32{
 	22, // 18: weft.v1.Resource.listener_spec:type_name -> weft.v1.ListenerSpec
 	23, // 19: weft.v1.Resource.pool_spec:type_name -> weft.v1.PoolSpec
 	24, // 20: weft.v1.Resource.link_spec:type_name -> weft.v1.LinkSpec
-	3,  // 21: weft.v1.Resource.status:type_name -> weft.v1.Status
-	0,  // 22: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
-	4,  // 23: weft.v1.Status.conditions:type_name -> weft.v1.Condition
-	25, // 24: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
-	26, // 25: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
-	27, // 26: weft.v1.Status.port:type_name -> weft.v1.PortStatus
-	28, // 27: weft.v1.Status.host:type_name -> weft.v1.HostStatus
-	29, // 28: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
-	30, // 29: weft.v1.Status.router:type_name -> weft.v1.RouterStatus
-	31, // 30: weft.v1.Status.trunk:type_name -> weft.v1.TrunkStatus
-	32, // 31: weft.v1.Status.floating_ip:type_name -> weft.v1.FloatingIPStatus
-	33, // 32: weft.v1.Status.port_forwarding:type_name -> weft.v1.PortForwardingStatus
-	34, // 33: weft.v1.Status.nat_rule:type_name -> weft.v1.NATRuleStatus
-	35, // 34: weft.v1.Status.security_group:type_name -> weft.v1.SecurityGroupStatus
-	36, // 35: weft.v1.Status.address_group:type_name -> weft.v1.AddressGroupStatus
-	37, // 36: weft.v1.Status.security_policy:type_name -> weft.v1.SecurityPolicyStatus
-	38, // 37: weft.v1.Status.load_balancer:type_name -> weft.v1.LoadBalancerStatus
-	39, // 38: weft.v1.Status.listener:type_name -> weft.v1.ListenerStatus
-	40, // 39: weft.v1.Status.pool:type_name -> weft.v1.PoolStatus
-	41, // 40: weft.v1.Status.link:type_name -> weft.v1.LinkStatus
-	41, // [41:41] is the sub-list for method output_type
-	41, // [41:41] is the sub-list for method input_type
-	41, // [41:41] is the sub-list for extension type_name
-	41, // [41:41] is the sub-list for extension extendee
-	0,  // [0:41] is the sub-list for field type_name
+	25, // 21: weft.v1.Resource.flow_rule_spec:type_name -> weft.v1.FlowRuleSpec
+	3,  // 22: weft.v1.Resource.status:type_name -> weft.v1.Status
+	0,  // 23: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
+	4,  // 24: weft.v1.Status.conditions:type_name -> weft.v1.Condition
+	26, // 25: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
+	27, // 26: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
+	28, // 27: weft.v1.Status.port:type_name -> weft.v1.PortStatus
+	29, // 28: weft.v1.Status.host:type_name -> weft.v1.HostStatus
+	30, // 29: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
+	31, // 30: weft.v1.Status.router:type_name -> weft.v1.RouterStatus
+	32, // 31: weft.v1.Status.trunk:type_name -> weft.v1.TrunkStatus
+	33, // 32: weft.v1.Status.floating_ip:type_name -> weft.v1.FloatingIPStatus
+	34, // 33: weft.v1.Status.port_forwarding:type_name -> weft.v1.PortForwardingStatus
+	35, // 34: weft.v1.Status.nat_rule:type_name -> weft.v1.NATRuleStatus
+	36, // 35: weft.v1.Status.security_group:type_name -> weft.v1.SecurityGroupStatus
+	37, // 36: weft.v1.Status.address_group:type_name -> weft.v1.AddressGroupStatus
+	38, // 37: weft.v1.Status.security_policy:type_name -> weft.v1.SecurityPolicyStatus
+	39, // 38: weft.v1.Status.load_balancer:type_name -> weft.v1.LoadBalancerStatus
+	40, // 39: weft.v1.Status.listener:type_name -> weft.v1.ListenerStatus
+	41, // 40: weft.v1.Status.pool:type_name -> weft.v1.PoolStatus
+	42, // 41: weft.v1.Status.link:type_name -> weft.v1.LinkStatus
+	43, // 42: weft.v1.Status.flow_rule:type_name -> weft.v1.FlowRuleStatus
+	43, // [43:43] is the sub-list for method output_type
+	43, // [43:43] is the sub-list for method input_type
+	43, // [43:43] is the sub-list for extension type_name
+	43, // [43:43] is the sub-list for extension extendee
+	0,  // [0:43] is the sub-list for field type_name
 }
 
 func init() { file_weft_v1_resource_proto_init() }
@@ -1289,6 +1329,7 @@ func file_weft_v1_resource_proto_init() {
 	if File_weft_v1_resource_proto != nil {
 		return
 	}
+	file_weft_v1_flow_proto_init()
 	file_weft_v1_host_proto_init()
 	file_weft_v1_link_proto_init()
 	file_weft_v1_loadbalancer_proto_init()
@@ -1316,6 +1357,7 @@ func file_weft_v1_resource_proto_init() {
 		(*Resource_ListenerSpec)(nil),
 		(*Resource_PoolSpec)(nil),
 		(*Resource_LinkSpec)(nil),
+		(*Resource_FlowRuleSpec)(nil),
 	}
 	file_weft_v1_resource_proto_msgTypes[2].OneofWrappers = []any{
 		(*Status_Network)(nil),
@@ -1335,6 +1377,7 @@ func file_weft_v1_resource_proto_init() {
 		(*Status_Listener)(nil),
 		(*Status_Pool)(nil),
 		(*Status_Link)(nil),
+		(*Status_FlowRule)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
