@@ -17,6 +17,7 @@ const (
 	icmpRouterAdvertisement = 134
 
 	flagManaged, flagOther  = 0x80, 0x40
+	preferenceShift         = 3          // of Prf (RFC 4191, sections 2.2 and 2.3)
 	prefixOnLink, prefixOwn = 0x80, 0x40 // flags L and A
 
 	optSourceLink, optPrefix, optMTU, optRoute, optRDNSS, optDNSSL = 1, 3, 5, 24, 25, 31
@@ -30,9 +31,10 @@ var allNodes = netip.MustParseAddr("ff02::1")
 
 // advertisement is what the endpoints of a network are told of it.
 type advertisement struct {
-	mac     flow.MACAddr    // of who advertises
-	from    netip.Addr      // its link-local address
-	router  bool            // it forwards packets
+	mac     flow.MACAddr // of who advertises
+	from    netip.Addr   // its link-local address
+	router  bool         // it forwards packets
+	weight  intent.Preference
 	mtu     uint32          // of the network
 	subnets []intent.Subnet // of IPv6 that are told of
 }
@@ -51,6 +53,7 @@ func (a advertisement) body() []byte {
 	lifetime := uint16(0) // not a default router
 	if a.router {
 		lifetime = routerLifetime
+		flags |= byte(a.weight) << preferenceShift
 	}
 	b := []byte{hopLimit, flags}
 	b = binary.BigEndian.AppendUint16(b, lifetime)
@@ -88,7 +91,7 @@ func (a advertisement) more(b []byte, s intent.Subnet) []byte {
 			if r.NextHop != s.Gateway {
 				continue
 			}
-			v := binary.BigEndian.AppendUint32([]byte{byte(r.Destination.Bits()), 0}, routerLifetime)
+			v := binary.BigEndian.AppendUint32([]byte{byte(r.Destination.Bits()), byte(a.weight) << preferenceShift}, routerLifetime)
 			b = option(b, optRoute, append(v, r.Destination.Addr().AsSlice()...))
 		}
 	}

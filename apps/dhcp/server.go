@@ -176,7 +176,7 @@ func (s *server) advertise(network intent.Key) (advertisement, bool) {
 		subnet, _ := s.Subnets.Get(&r, i.Key.Subnet)
 		// The one that has the subnet's gateway address comes first; one by port is for those that know of it.
 		if found && router.Up && i.IP.Is6() && i.Port == (intent.Key{}) && (!a.router || subnet.Gateway == i.IP) {
-			a.mac, a.from, a.router = i.MAC, i.LinkLocal(), true
+			a.mac, a.from, a.router, a.weight = i.MAC, i.LinkLocal(), true, subnet.Weight
 		}
 	}
 	return a, ok && len(a.subnets) > 0

@@ -125,7 +125,7 @@ func TestAdvertisement(t *testing.T) {
 	s := testClient().about.subnet
 	formed := s
 	formed.Mode, formed.Prefix, formed.DNS, formed.Domain, formed.Routes = intent.SLAAC, netip.MustParsePrefix("2001:db8:1::/64"), nil, "", nil
-	a := advertisement{mac: serverMAC, from: serverIP6, router: true, mtu: 1442, subnets: []intent.Subnet{s, formed}}
+	a := advertisement{mac: serverMAC, from: serverIP6, router: true, weight: intent.HighPreference, mtu: 1442, subnets: []intent.Subnet{s, formed}}
 	raw, err := a.frame(netip.Addr{}, mac)
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +133,7 @@ func TestAdvertisement(t *testing.T) {
 	p := gopacket.NewPacket(raw, layers.LayerTypeEthernet, gopacket.Default)
 	ra, ok := p.Layer(layers.LayerTypeICMPv6RouterAdvertisement).(*layers.ICMPv6RouterAdvertisement)
 	ip := p.NetworkLayer().(*layers.IPv6)
-	if !ok || p.ErrorLayer() != nil || ip.HopLimit != 255 || !ip.DstIP.Equal(net.ParseIP("ff02::1")) || ra.RouterLifetime != 1800 || ra.Flags != flagManaged|flagOther || ra.HopLimit != 64 {
+	if !ok || p.ErrorLayer() != nil || ip.HopLimit != 255 || !ip.DstIP.Equal(net.ParseIP("ff02::1")) || ra.RouterLifetime != 1800 || ra.Flags != flagManaged|flagOther|0x08 || ra.HopLimit != 64 {
 		t.Fatalf("%v: %v", p.ErrorLayer(), p)
 	}
 	var got []string
@@ -144,7 +144,7 @@ func TestAdvertisement(t *testing.T) {
 		"1:0a57ef740043", "5:0000000005a2",
 		"3:4080ffffffffffffffff0000000020010db8000000000000000000000000", "3:40c000000e1000000e100000000020010db8000100000000000000000000",
 		"25:00000000070820010db8000000000000000000000053", "31:0000000007080372656407" + fmt.Sprintf("%x", "example") + "00000000",
-		"24:30000000070820010db8000900000000000000000000",
+		"24:30080000070820010db8000900000000000000000000",
 	}
 	for i := range want {
 		if i >= len(got) || got[i] != want[i] {

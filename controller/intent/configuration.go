@@ -71,6 +71,40 @@ func addressMode(spec *weftv1.SubnetSpec, block netip.Prefix) AddressMode {
 	return Static
 }
 
+// Preference is how stations weigh a router against others, as it is advertised (RFC 4191, section 2.1). The zero value is medium.
+type Preference byte
+
+// The preferences but medium.
+const (
+	HighPreference Preference = 1
+	LowPreference  Preference = 3
+)
+
+// preferences are what specs say for them, the default first.
+var preferences = []string{"", "high", "medium", "low"}
+
+// preferenceOf is the preference of a router on a subnet.
+func preferenceOf(spec *weftv1.SubnetSpec) Preference {
+	switch spec.GetRouterPreference() {
+	case "high":
+		return HighPreference
+	case "low":
+		return LowPreference
+	}
+	return 0
+}
+
+// parsePreference reads how ports weigh the router of a subnet.
+func (t *txn) parsePreference(d *draft, given string) {
+	const field = "spec.routerPreference"
+	switch {
+	case given != "" && d.subnet.block.Addr().Is4():
+		t.refuse(d, field, ReasonInvalid, "must be left out: %s is an IPv4 subnet", d.subnet.block)
+	case !slices.Contains(preferences, given):
+		t.refuse(d, field, ReasonInvalid, "%q is none of %s%s", given, strings.Join(preferences[1:], ", "), didYouMean(given, preferences[1:]))
+	}
+}
+
 // parseConfiguration reads what the ports of a subnet are told.
 func (t *txn) parseConfiguration(d *draft, spec *weftv1.SubnetSpec) {
 	block := d.subnet.block
@@ -84,6 +118,7 @@ func (t *txn) parseConfiguration(d *draft, spec *weftv1.SubnetSpec) {
 		t.refuse(d, "spec.ipv6Mode", ReasonInvalid, "%s needs a /64, in which stations form their addresses; the subnet is %s", mode, block)
 	}
 	d.subnet.mode = addressMode(spec, block)
+	t.parsePreference(d, spec.GetRouterPreference())
 	t.parseServers(d, "spec.dnsNameservers", spec.GetDnsNameservers())
 	if n := len(spec.GetHostRoutes()); n > maxHostRoutes {
 		t.refuse(d, "spec.hostRoutes", ReasonInvalid, "are %d; at most %d", n, maxHostRoutes)
@@ -234,7 +269,7 @@ func SubnetRow(res *weftv1.Resource) (Subnet, error) {
 		Key: key, Network: f.network, Prefix: f.block, Gateway: f.gateway, Mode: f.mode, Told: unlessSaid(spec.EnableDhcp),
 		Lease: spec.GetDhcpOptions().GetLeaseSeconds(), Domain: spec.GetDhcpOptions().GetDomainName(),
 		Search: strings.Join(spec.GetDhcpOptions().GetSearchDomains(), " "), BootFile: spec.GetDhcpOptions().GetBootFileName(),
-		BootServer: spec.GetDhcpOptions().GetTftpServer(),
+		BootServer: spec.GetDhcpOptions().GetTftpServer(), Weight: preferenceOf(spec),
 	}
 	if s.Lease == 0 {
 		s.Lease = defaultLease

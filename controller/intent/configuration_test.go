@@ -18,6 +18,8 @@ func TestConfigurationViolations(t *testing.T) {
 	for _, tt := range []struct{ name, apply, want string }{
 		{"mode of IPv4", sub + `ipv6_mode:"slaac"`, `subnet/red/x: spec.ipv6Mode: must be left out: 10.1.0.0/24 is an IPv4 subnet`},
 		{"unknown mode", sub6 + `ipv6_mode:"slack"`, `subnet/red/x: spec.ipv6Mode: "slack" is none of slaac, dhcpv6-stateless, dhcpv6-stateful`},
+		{"preference of IPv4", sub + `router_preference:"high"`, `subnet/red/x: spec.routerPreference: must be left out: 10.1.0.0/24 is an IPv4 subnet`},
+		{"unknown preference", sub6 + `router_preference:"hi"`, `subnet/red/x: spec.routerPreference: "hi" is none of high, medium, low`},
 		{"no room to form", `subnet/red/x network:"web" cidr:"2001:db8::/80" ipv6_mode:"slaac"`, `subnet/red/x: spec.ipv6Mode: slaac needs a /64, in which stations form their addresses; the subnet is 2001:db8::/80`},
 		{"mode changed", `subnet/red/formed network:"web" cidr:"2001:db8:5::/64"`, `subnet/red/formed: spec.ipv6Mode: cannot be changed from addresses made from MAC addresses to addresses from pools; delete the subnet and make it again`},
 		{"name server of another family", sub + `dns_nameservers:"2001:db8::53"`, `subnet/red/x: spec.dnsNameservers[0]: 2001:db8::53 is of another family than the subnet`},

@@ -20,6 +20,7 @@ type Subnet struct {
 	Domain               string
 	Search               string // domains, with blanks between them
 	BootFile, BootServer string
+	Weight               Preference // of the router
 }
 
 // HostRoute is a route that endpoints are told.
@@ -32,7 +33,8 @@ type HostRoute struct {
 func (s Subnet) Equal(o Subnet) bool {
 	return s.Key == o.Key && s.Network == o.Network && s.Prefix == o.Prefix && s.Gateway == o.Gateway && s.Mode == o.Mode && s.Told == o.Told &&
 		slices.Equal(s.DNS, o.DNS) && slices.Equal(s.NTP, o.NTP) && slices.Equal(s.Routes, o.Routes) &&
-		s.Lease == o.Lease && s.Domain == o.Domain && s.Search == o.Search && s.BootFile == o.BootFile && s.BootServer == o.BootServer
+		s.Lease == o.Lease && s.Domain == o.Domain && s.Search == o.Search && s.BootFile == o.BootFile && s.BootServer == o.BootServer &&
+		s.Weight == o.Weight
 }
 
 // ExtraOption is a DHCP option that a port has for itself.

@@ -376,9 +376,12 @@ type SubnetSpec struct {
 	// Routes that ports are told (RFC 3442, RFC 4191), at most 32.
 	HostRoutes []*HostRoute `protobuf:"bytes,8,rep,name=host_routes,json=hostRoutes,proto3" json:"host_routes,omitempty"`
 	// Other settings that ports are told.
-	DhcpOptions   *DHCPOptions `protobuf:"bytes,9,opt,name=dhcp_options,json=dhcpOptions,proto3" json:"dhcp_options,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	DhcpOptions *DHCPOptions `protobuf:"bytes,9,opt,name=dhcp_options,json=dhcpOptions,proto3" json:"dhcp_options,omitempty"`
+	// IPv6: how ports weigh the router that is advertised to them against others on their link: "high", "medium" (default) or "low"
+	// (RFC 4191).
+	RouterPreference string `protobuf:"bytes,10,opt,name=router_preference,json=routerPreference,proto3" json:"router_preference,omitempty"`
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
 }
 
 func (x *SubnetSpec) Reset() {
@@ -472,6 +475,13 @@ func (x *SubnetSpec) GetDhcpOptions() *DHCPOptions {
 		return x.DhcpOptions
 	}
 	return nil
+}
+
+func (x *SubnetSpec) GetRouterPreference() string {
+	if x != nil {
+		return x.RouterPreference
+	}
+	return ""
 }
 
 // HostRoute is a route of an endpoint.
@@ -1370,7 +1380,7 @@ const file_weft_v1_network_proto_rawDesc = "" +
 	"\x10physical_network\x18\x05 \x01(\tR\x0fphysicalNetwork\x123\n" +
 	"\bsegments\x18\x06 \x03(\v2\x17.weft.v1.NetworkSegmentR\bsegments\x12\x12\n" +
 	"\x04zone\x18\a \x01(\rR\x04zone\x12%\n" +
-	"\x0ebalancing_zone\x18\b \x01(\rR\rbalancingZone\"\x87\x03\n" +
+	"\x0ebalancing_zone\x18\b \x01(\rR\rbalancingZone\"\xb4\x03\n" +
 	"\n" +
 	"SubnetSpec\x12\x18\n" +
 	"\anetwork\x18\x01 \x01(\tR\anetwork\x12\x12\n" +
@@ -1384,7 +1394,9 @@ const file_weft_v1_network_proto_rawDesc = "" +
 	"\x0fdns_nameservers\x18\a \x03(\tR\x0ednsNameservers\x123\n" +
 	"\vhost_routes\x18\b \x03(\v2\x12.weft.v1.HostRouteR\n" +
 	"hostRoutes\x127\n" +
-	"\fdhcp_options\x18\t \x01(\v2\x14.weft.v1.DHCPOptionsR\vdhcpOptionsB\x0e\n" +
+	"\fdhcp_options\x18\t \x01(\v2\x14.weft.v1.DHCPOptionsR\vdhcpOptions\x12+\n" +
+	"\x11router_preference\x18\n" +
+	" \x01(\tR\x10routerPreferenceB\x0e\n" +
 	"\f_enable_dhcp\"H\n" +
 	"\tHostRoute\x12 \n" +
 	"\vdestination\x18\x01 \x01(\tR\vdestination\x12\x19\n" +
