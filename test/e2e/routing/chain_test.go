@@ -82,12 +82,12 @@ spec: {network: a, macAddress: fa:16:3e:00:00:01, fixedIps: [{ip: 10.0.0.11}, {i
 kind: Port
 project: red
 name: vm2
-spec: {network: b, macAddress: fa:16:3e:00:00:02, fixedIps: [{ip: 10.1.0.12}, {ip: "fd00:11::12"}], allowedAddressPairs: [{ip: 10.9.0.1}]}
+spec: {network: b, macAddress: fa:16:3e:00:00:02, fixedIps: [{ip: 10.1.0.12}, {ip: "fd00:11::12"}], allowedAddressPairs: [{ip: 10.9.0.1}, {ip: "fd00:9::1"}]}
 ---
 kind: Port
 project: red
 name: vm3
-spec: {network: b, macAddress: fa:16:3e:00:00:03, fixedIps: [{ip: 10.1.0.13}, {ip: "fd00:11::13"}], allowedAddressPairs: [{ip: 10.9.0.1}]}
+spec: {network: b, macAddress: fa:16:3e:00:00:03, fixedIps: [{ip: 10.1.0.13}, {ip: "fd00:11::13"}], allowedAddressPairs: [{ip: 10.9.0.1}, {ip: "fd00:9::1"}]}
 ---
 kind: Router
 project: red
@@ -104,6 +104,7 @@ spec:
   routes:
   - {destination: 10.1.0.0/24, nextHops: [{ip: 10.3.0.1}]}
   - {destination: 10.9.0.0/16, nextHops: [{ip: 10.3.0.1}]}
+  - {destination: "fd00:9::/64", nextHops: [{ip: "fd00:13::1"}]}
   - {destination: "fd00:11::/64", nextHops: [{ip: "fd00:13::1"}]}
   - {destination: 10.0.0.0/24, nextHops: [{ip: 10.2.0.1}]}
   - {destination: "fd00:10::/64", nextHops: [{ip: "fd00:12::1"}]}
@@ -114,7 +115,7 @@ project: red
 name: r3
 spec:
   interfaces: [{subnet: t24}, {subnet: t26}, {subnet: b4}, {subnet: b6}]
-  routes: [{destination: 10.9.0.0/16, nextHops: [{ip: 10.1.0.12}]}, {destination: 10.0.0.0/24, nextHops: [{ip: 10.3.0.2}]}, {destination: "fd00:10::/64", nextHops: [{ip: "fd00:13::2"}]}]
+  routes: [{destination: 10.9.0.0/16, nextHops: [{ip: 10.1.0.12}]}, {destination: "fd00:9::/64", nextHops: [{ip: "fd00:11::12"}]}, {destination: 10.0.0.0/24, nextHops: [{ip: 10.3.0.2}]}, {destination: "fd00:10::/64", nextHops: [{ip: "fd00:13::2"}]}]
   policyRoutes: [%s]
 `
 
@@ -170,32 +171,45 @@ func TestRoutersInARow(t *testing.T) {
 	})
 	c.Run("what is too large", func(c *e2e.Cloud) { tooLarge(c, one, two) })
 	c.Run("policy routes", func(c *e2e.Cloud) {
-		c.Do(two.AddAddress("10.9.0.1/32"), three.AddAddress("10.9.0.1/32"))
-		virtual := netip.MustParseAddr("10.9.0.1")
-		at := func(e *netlab.Endpoint, r netlab.Reach) netlab.Probe {
-			return netlab.Probe{From: one, To: e, Addr: virtual, Expect: r}
-		}
-		apply := func(list string) { c.Apply(policies(list)) }
-		c.Reach(at(two, netlab.Reaches), at(three, netlab.Unreached))
-		apply("{priority: 10, match: {source: 10.0.0.0/25, destination: 10.9.0.0/16}, action: reroute, nextHops: [{ip: 10.1.0.13}]}")
-		c.Reach(at(three, netlab.Reaches), at(two, netlab.Unreached))
-		apply("{priority: 10, match: {source: 10.0.0.128/25}, action: reroute, nextHops: [{ip: 10.1.0.13}]}")
-		c.Reach(at(two, netlab.Reaches), at(three, netlab.Unreached))
-		apply("{priority: 10, match: {source: 10.0.0.0/24}, action: drop}, {priority: 20, match: {protocol: tcp}, action: allow}")
-		c.Reach(netlab.Probe{From: one, To: two, Expect: netlab.Unreached}, netlab.Probe{From: one, To: two, Protocol: netlab.TCP, Port: 80},
-			netlab.Probe{From: one, To: two, Addr: two.IPv6()})
-		apply("{priority: 10, match: {}, action: reroute, nextHops: [{ip: 10.1.0.99}]}")
-		c.Eventually(10*time.Second, "the status says what is wrong", func() error {
-			for _, r := range c.Get("router/red/r3").GetStatus().GetRouter().GetRoutes() {
-				if r.GetOrigin() == "policy" && !r.GetRealised() && strings.Contains(r.GetReason(), "next hop 10.1.0.99 is the address of no port") {
-					return nil
-				}
-			}
-			return fmt.Errorf("%v", c.Get("router/red/r3").GetStatus())
-		})
-		apply("")
-		c.Reach(netlab.Probe{From: one, To: two})
+		c.Do(two.AddAddress("10.9.0.1/32"), three.AddAddress("10.9.0.1/32"), two.AddAddress("fd00:9::1/128"), three.AddAddress("fd00:9::1/128"))
+		bySource(c, one, two, three, policies)
 	})
+}
+
+// bySource has the last router decide by where packets come from, in both families.
+func bySource(c *e2e.Cloud, one, two, three *netlab.Endpoint, policies func(string) string) {
+	apply := func(list string) { c.Apply(policies(list)) }
+	all := func(at, not *netlab.Endpoint) {
+		c.T.Helper()
+		for _, ip := range []string{"10.9.0.1", "fd00:9::1"} {
+			virtual := netip.MustParseAddr(ip)
+			c.Reach(netlab.Probe{From: one, To: at, Addr: virtual}, netlab.Probe{From: one, To: not, Addr: virtual, Expect: netlab.Unreached})
+		}
+	}
+	all(two, three)
+	apply(`{priority: 10, match: {source: 10.0.0.0/25, destination: 10.9.0.0/16}, action: reroute, nextHops: [{ip: 10.1.0.13}]},
+    {priority: 11, match: {source: "fd00:10::/65", destination: "fd00:9::/64"}, action: reroute, nextHops: [{ip: "fd00:11::13"}]}`)
+	all(three, two)
+	apply(`{priority: 10, match: {source: 10.0.0.128/25}, action: reroute, nextHops: [{ip: 10.1.0.13}]},
+    {priority: 11, match: {source: "fd00:10:0:0:8000::/65"}, action: reroute, nextHops: [{ip: "fd00:11::13"}]}`)
+	all(two, three)
+	apply("{priority: 10, match: {source: 10.0.0.0/24}, action: drop}, {priority: 20, match: {protocol: tcp}, action: allow}")
+	c.Reach(netlab.Probe{From: one, To: two, Expect: netlab.Unreached}, netlab.Probe{From: one, To: two, Protocol: netlab.TCP, Port: 80},
+		netlab.Probe{From: one, To: two, Addr: two.IPv6()})
+	apply(`{priority: 10, match: {source: "fd00:10::/64"}, action: drop}, {priority: 20, match: {protocol: tcp}, action: allow}`)
+	c.Reach(netlab.Probe{From: one, To: two, Addr: two.IPv6(), Expect: netlab.Unreached}, netlab.Probe{From: one, To: two, Addr: two.IPv6(), Protocol: netlab.TCP, Port: 80},
+		netlab.Probe{From: one, To: two})
+	apply("{priority: 10, match: {}, action: reroute, nextHops: [{ip: 10.1.0.99}]}")
+	c.Eventually(10*time.Second, "the status says what is wrong", func() error {
+		for _, r := range c.Get("router/red/r3").GetStatus().GetRouter().GetRoutes() {
+			if r.GetOrigin() == "policy" && !r.GetRealised() && strings.Contains(r.GetReason(), "next hop 10.1.0.99 is the address of no port") {
+				return nil
+			}
+		}
+		return fmt.Errorf("%v", c.Get("router/red/r3").GetStatus())
+	})
+	apply("")
+	c.Reach(netlab.Probe{From: one, To: two})
 }
 
 // tooLarge sends packets that the last network does not carry: senders are told how much it does (RFC 1191, RFC 8201), and streams

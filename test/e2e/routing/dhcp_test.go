@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -95,27 +96,56 @@ func newDhclient(c *e2e.Cloud, e *netlab.Endpoint) *dhclient {
 // told: "new_routers=10.0.0.1 …".
 func (d *dhclient) run(reason string, args ...string) string {
 	d.c.T.Helper()
-	conf := filepath.Join(d.dir, "conf")
-	d.c.Do(os.WriteFile(conf, []byte("timeout 20;\nretry 1;\ninitial-interval 1;\nbackoff-cutoff 2;\n"+
-		"option rfc3442 code 121 = array of unsigned integer 8;\nrequest subnet-mask, routers, domain-name-servers, domain-name, domain-search, interface-mtu, ntp-servers, rfc3442, host-name, bootfile-name, tftp-server-name, dhcp6.name-servers, dhcp6.domain-search;\n"), 0o600))
-	all := append([]string{"-1", "-d", "-q", "-cf", conf, "-lf", d.dir + "/leases", "-pf", d.dir + "/pid", "-sf", d.dir + "/script"}, args...)
-	files := strings.Split(reason, "|")
-	for i, r := range files {
-		files[i] = filepath.Join(d.dir, "env."+r)
-		_ = os.Remove(files[i]) // of a run before
-	}
-	cmd := d.e.Command("dhclient", append(all, d.e.Link())...)
-	d.c.Do(cmd.Start())
+	cmd := d.start(reason, args...)
 	defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
+	return d.told(25*time.Second, reason)
+}
+
+// stay runs the client until the test ends, and returns what it was told for a reason first.
+func (d *dhclient) stay(reason string, args ...string) string {
+	d.c.T.Helper()
+	cmd := d.start(reason, args...)
+	d.c.T.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	return d.told(25*time.Second, reason)
+}
+
+// in is the client in a part of the test.
+func (d *dhclient) in(c *e2e.Cloud) *dhclient { return &dhclient{c, d.e, d.dir} }
+
+// start starts the client, which has not been told anything yet.
+func (d *dhclient) start(reason string, args ...string) *exec.Cmd {
+	d.c.T.Helper()
+	d.c.Do(os.WriteFile(d.dir+"/conf", []byte("timeout 20;\nretry 1;\ninitial-interval 1;\nbackoff-cutoff 2;\n"+
+		"option rfc3442 code 121 = array of unsigned integer 8;\nrequest subnet-mask, routers, domain-name-servers, domain-name, domain-search, interface-mtu, ntp-servers, rfc3442, host-name, bootfile-name, tftp-server-name, dhcp6.name-servers, dhcp6.domain-search;\n"), 0o600))
+	for file := range strings.SplitSeq(reason, "|") {
+		_ = os.Remove(d.dir + "/env." + file) // of a run before
+	}
+	cmd := d.e.Command("dhclient", append(append([]string{"-1", "-d"}, append(d.files(), args...)...), d.e.Link())...)
+	log := netlab.Must(os.Create(d.dir + "/log"))(d.c.T)
+	defer log.Close() // the client has it
+	cmd.Stdout, cmd.Stderr = log, log
+	d.c.Do(cmd.Start())
+	return cmd
+}
+
+// files are the client's flags that say where its files are.
+func (d *dhclient) files() []string {
+	return []string{"-cf", d.dir + "/conf", "-lf", d.dir + "/leases", "-pf", d.dir + "/pid", "-sf", d.dir + "/script"}
+}
+
+// told waits until the client has been told something for a reason, and returns it.
+func (d *dhclient) told(within time.Duration, reason string) string {
+	d.c.T.Helper()
 	var told []byte
-	d.c.Eventually(25*time.Second, "dhclient is told: "+reason, func() error {
-		for _, f := range files {
-			if text, err := os.ReadFile(f); err == nil && len(text) > 0 {
+	d.c.Eventually(within, "dhclient is told: "+reason, func() error {
+		for file := range strings.SplitSeq(reason, "|") {
+			if text, err := os.ReadFile(d.dir + "/env." + file); err == nil && len(text) > 0 {
 				told = text
 				return nil
 			}
 		}
-		return errors.New("nothing yet")
+		log, err := os.ReadFile(d.dir + "/log")
+		return errors.Join(err, fmt.Errorf("it says\n%s", log))
 	})
 	return string(told)
 }

@@ -142,6 +142,8 @@ func routes(c *e2e.Cloud, t *tenant) {
 	c.Reach(reaches(web2, "10.9.0.1", netlab.Reaches), reaches(web1, "10.9.0.1", netlab.Unreached), reaches(web1, "fd00:9::1", netlab.Reaches))
 	c.Apply(t.router(joined, "routes: ["+route("10.9.0.0/16", hop(web1))+", "+route("fd00:9::1/128", "type: blackhole")+"]"))
 	c.Reach(reaches(web1, "10.9.0.1", netlab.Reaches), reaches(web2, "10.9.0.1", netlab.Unreached), reaches(web1, "fd00:9::1", netlab.Unreached))
+	c.Apply(t.router(joined, "routes: ["+route("10.9.0.0/16", hop(web1))+", "+route("10.9.0.1/32", "type: blackhole")+", "+route("fd00:9::/64", hop6(web1))+"]"))
+	c.Reach(reaches(web1, "10.9.0.1", netlab.Unreached), reaches(web1, "fd00:9::1", netlab.Reaches))
 
 	both := fmt.Sprintf("nextHops: [{ip: %q, weight: 1}, {ip: %q, weight: 3}]", web1.IPv4(), web2.IPv4())
 	c.Apply(t.router(joined, "routes: ["+route("10.9.0.0/16", both)+"]"))

@@ -22,11 +22,15 @@ import (
 // sends again after 0.2, 0.6, 1.4 and 3 s.
 const longestStall = 2500 * time.Millisecond
 
+// longestMove is what a stream may wait while its own endpoint moves.
+const longestMove = 10 * time.Second
+
 // talk is a TCP connection over which numbers go to an echo server and come back, one after another.
 type talk struct {
-	what string
-	conn net.Conn
-	done chan struct{}
+	what  string
+	stall time.Duration // that it may wait
+	conn  net.Conn
+	done  chan struct{}
 
 	mu      sync.Mutex
 	echoed  uint64
@@ -45,7 +49,7 @@ func newTalk(c *e2e.Cloud, what string, from, to *netlab.Endpoint, addr netip.Ad
 
 func connect(c *e2e.Cloud, what string, from, to *netlab.Endpoint, addr string) *talk {
 	c.T.Helper()
-	s := &talk{what: what, done: make(chan struct{}), last: time.Now()}
+	s := &talk{what: what, stall: longestStall, done: make(chan struct{}), last: time.Now()}
 	c.Eventually(20*time.Second, what+" connects", func() error {
 		var err error
 		s.conn, err = from.DialContext(c.T.Context(), "tcp", addr)
@@ -88,7 +92,7 @@ func (s *talk) state() (uint64, error) {
 	case errors.Is(s.err, net.ErrClosed):
 	case s.err != nil:
 		return s.echoed, fmt.Errorf("%s: %w", s.what, s.err)
-	case s.longest > longestStall:
+	case s.longest > s.stall:
 		return s.echoed, fmt.Errorf("%s: nothing came back for %v", s.what, s.longest)
 	}
 	return s.echoed, nil
@@ -102,7 +106,7 @@ func (all talks) goOn(c *e2e.Cloud, after string) {
 	c.T.Helper()
 	for _, s := range all {
 		before, _ := s.state()
-		c.Eventually(10*time.Second, s.what+" goes on after "+after, func() error {
+		c.Eventually(20*time.Second, s.what+" goes on after "+after, func() error {
 			n, err := s.state()
 			if err != nil {
 				c.T.Fatalf("after %s: %v", after, err)
@@ -172,6 +176,11 @@ func TestChangeUnderTraffic(t *testing.T) {
 	server := netlab.Must(vm["db1"].ServeTCP(":9000"))(t)
 	defer server.Close()
 	all = append(all, connect(c, "a forwarded port", o.router, vm["db1"], parts+":8000"))
+	for _, s := range []*talk{newTalk(c, "of who moves", mover, vm["db2"], at(vm["db2"].IPv4(), 7009)),
+		newTalk(c, "to who moves", vm["db1"], mover, at(mover.IPv6(), 7010))} {
+		s.stall = longestMove
+		all = append(all, s)
+	}
 	all.goOn(c, "nothing")
 	router := func(lines ...string) func() { return func() { c.Apply(red.router(lines...)) } }
 	drop := func(keys ...string) func() { return func() { c.Delete(client.DeleteOptions{}, keys...) } }
