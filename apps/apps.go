@@ -10,6 +10,7 @@ import (
 	"github.com/weft-sdn/weft/apps/dhcp"
 	"github.com/weft-sdn/weft/apps/l2"
 	"github.com/weft-sdn/weft/apps/mcast"
+	"github.com/weft-sdn/weft/apps/monitor"
 	"github.com/weft-sdn/weft/apps/mpls"
 	"github.com/weft-sdn/weft/apps/nat"
 	"github.com/weft-sdn/weft/apps/neighbour"
@@ -52,6 +53,7 @@ func All(t *intent.Tables, cfg Config) []compile.App {
 		neighbour.New(t),          // 17
 		security.New(t),           // 18
 		balancer.New(t),           // 20
+		monitor.New(t),            // 22
 		byhand.New(t),             // 26
 	}
 }

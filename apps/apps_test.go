@@ -112,6 +112,14 @@ func apply(t *intent.Tables, e edit) {
 		t.Pools.Put(serverPool(e))
 	case "no pool":
 		t.Pools.Delete(poolKey)
+	case "monitor":
+		t.HealthMonitors.Put(healthMonitor(e))
+	case "no monitor":
+		t.HealthMonitors.Delete(healthMonitor(e).Key)
+	case "health":
+		t.Healths.Put(health(e))
+	case "no health":
+		t.Healths.Delete(health(e).Key)
 	case "no port":
 		t.Ports.Delete(portKey(e.Port))
 	case "host":
@@ -507,7 +515,7 @@ func drawEdit(t *rapid.T) edit {
 			"switch", "no switch", "switch port", "no switch port", "sighting", "no sighting", "link", "no link", "by hand", "by hand", "no by hand", "edge", "edge", "no edge", "path", "path", "path", "no path",
 			"gateway", "gateway", "no gateway", "floating", "floating", "no floating", "forwarding", "no forwarding", "rule", "rule", "no rule", "away", "back", "neighbour", "no neighbour",
 			"groups", "groups", "list", "list", "list", "no list", "addresses", "addresses", "no address", "no addresses",
-			"balancer", "balancer", "no balancer", "listener", "listener", "no listener", "pool", "pool", "no pool"}).Draw(t, "op"),
+			"balancer", "balancer", "no balancer", "listener", "listener", "no listener", "pool", "pool", "no pool", "monitor", "monitor", "no monitor", "health", "no health"}).Draw(t, "op"),
 		Net:  rapid.IntRange(0, 3).Draw(t, "net"),
 		Port: rapid.IntRange(0, 4).Draw(t, "port"),
 		Host: rapid.IntRange(0, 2).Draw(t, "host"),

@@ -40,3 +40,17 @@ func serverPool(e edit) intent.Pool {
 	}
 	return p
 }
+
+// healthMonitor is the one of the pool, of any type.
+func healthMonitor(e edit) intent.HealthMonitor {
+	return intent.HealthMonitor{
+		Key: intent.Key{Kind: intent.KindHealthMonitor, Project: "red", Name: "m"}, Pool: poolKey, Up: e.Flag || e.Host > 0,
+		Type: []string{intent.MonitorTCP, intent.MonitorUDP, intent.MonitorPing, intent.MonitorHTTP}[e.Alt],
+	}
+}
+
+// health is what has been found of a member of the pool.
+func health(e edit) intent.Health {
+	m := serverPool(e).Members[e.Port%2]
+	return intent.Health{Key: intent.HealthKey{Pool: poolKey, Member: m.Name}, At: netip.AddrPortFrom(m.IP, m.Port), State: intent.HealthState(e.Net % 3)}
+}

@@ -146,6 +146,7 @@ func goldenLab(t *testing.T) *compiletest.Probe {
 	}
 	apply(tables, edit{Op: "listener"})
 	apply(tables, edit{Op: "pool", Host: 1, Net: 1, Port: 2})
+	apply(tables, edit{Op: "monitor", Flag: true})
 	if result := probe.StepResult(); len(result.Problems) > 0 {
 		t.Fatal(result.Problems[0].Owner, result.Problems[0].Err)
 	}

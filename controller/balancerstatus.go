@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"math"
 	"slices"
 
 	"github.com/weft-sdn/weft/apps/balancer"
@@ -70,7 +69,7 @@ func (c *core) overlayPool(key intent.Key, s *weftv1.PoolStatus) {
 	if !ok || s == nil {
 		return
 	}
-	s.OperatingStatus, s.Members = statusOfPool(p)
+	s.OperatingStatus, s.Members = c.world.statusOfPool(p)
 }
 
 func (w *world) statusOfListener(l intent.PoolListener) string {
@@ -78,34 +77,6 @@ func (w *world) statusOfListener(l intent.PoolListener) string {
 	if !l.Up || !ok {
 		return statusOffline
 	}
-	s, _ := statusOfPool(p)
+	s, _ := w.statusOfPool(p)
 	return s
-}
-
-// statusOfPool tells how a pool and its members are.
-func statusOfPool(p intent.Pool) (string, []*weftv1.PoolMemberStatus) {
-	shares := map[string]float64{}
-	for _, is4 := range []bool{true, false} {
-		some := slices.DeleteFunc(slices.Clone(p.Members), func(m intent.PoolMember) bool { return m.IP.Is4() != is4 })
-		for name, share := range balancer.Shares(some) {
-			shares[name] = share
-		}
-	}
-	all, members := statusNoMonitor, []*weftv1.PoolMemberStatus(nil)
-	for _, m := range p.Members {
-		s := statusNoMonitor
-		switch {
-		case !m.Up:
-			s, all = statusOffline, statusDegraded
-		case m.Weight == 0:
-			s = statusDraining
-		case shares[m.Name] == 0 && m.Backup:
-			s = statusWaiting
-		}
-		members = append(members, &weftv1.PoolMemberStatus{Name: m.Name, OperatingStatus: s, Share: uint32(math.Round(100 * shares[m.Name]))})
-	}
-	if len(shares) == 0 {
-		all = statusFailed
-	}
-	return all, members
 }

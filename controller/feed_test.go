@@ -21,6 +21,7 @@ type nowhere struct{}
 func (nowhere) Apply(int64, []compile.HostDelta) {}
 func (nowhere) Send(string, punt.Out) bool       { return false }
 func (nowhere) Online(string) bool               { return false }
+func (nowhere) Session(string) uint64            { return 0 }
 func (nowhere) InStep(string) bool               { return false }
 
 func (nowhere) Untrack(string, compile.Connections) bool { return false }

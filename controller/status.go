@@ -50,6 +50,8 @@ func (c *core) Overlay(res *weftv1.Resource) {
 		c.overlayListener(key, v.status.GetListener())
 	case intent.KindPool:
 		c.overlayPool(key, v.status.GetPool())
+	case intent.KindHealthMonitor:
+		c.overlayHealthMonitor(key, v.status)
 	}
 	for _, p := range c.board.Settled(c.world.engine.FlowsOf(key.String())) {
 		v.carrier(p)

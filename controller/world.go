@@ -41,6 +41,7 @@ type world struct {
 	seq      uint64              // newest Interface.Seq
 	compiled []func()            // to be called after the step at hand
 	waiting  []func()            // to be called after the first step that knows of a network
+	subjects []string            // what may show another status after the step at hand, beside what rules say
 
 	configured    func(host string, spec *weftv1.HostSpec) // told of hosts that are in the store
 	deleted       func(host string)                        // told of hosts that left the store
@@ -72,6 +73,7 @@ type switchboard interface {
 	compile.Sink
 	Send(host string, o punt.Out) bool
 	Online(host string) bool
+	Session(host string) uint64
 	compile.Switches
 	Changed() <-chan struct{}
 }
@@ -106,11 +108,13 @@ func newWorld(board switchboard, cfg apps.Config, m *memory, log *logrus.Entry) 
 			w.tap.out(host, o)
 		}
 		return sent
-	})
+	}).Sessions(board.Session)
 	remember(m, w.tables.Members)
 	remember(m, w.tables.Away)
 	remember(m, w.tables.Neighbours)
 	remember(m, w.tables.Remembered)
+	remember(m, w.tables.Healths)
+	w.tables.Healths.Watch(func(k intent.HealthKey) { w.ailing(k.Pool) })
 	remember(m, w.tables.SwitchPorts)
 	remember(m, w.tables.Sightings)
 	remember(m, w.tables.Edges)
@@ -129,7 +133,13 @@ const tick = time.Second
 func (w *world) run(ctx context.Context) {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
+	hurry := time.NewTimer(tick) // until a handler has something to do
+	defer hurry.Stop()
 	for {
+		hurry.Stop()
+		if due := w.packets.Due(); !due.IsZero() {
+			hurry.Reset(time.Until(due))
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -139,6 +149,8 @@ func (w *world) run(ctx context.Context) {
 			w.step(nil)
 		case <-w.packets.Wake():
 			w.step([]func(*world){func(w *world) { w.packets.Run(w.outbox) }})
+		case now := <-hurry.C:
+			w.step([]func(*world){func(w *world) { w.packets.Hurry(now, w.outbox) }})
 		case now := <-ticker.C:
 			w.step([]func(*world){func(w *world) { w.presence(now); w.packets.Tick(now, w.outbox) }})
 		}
@@ -170,7 +182,8 @@ func (w *world) compile() {
 	for _, p := range result.Problems {
 		w.log.WithError(p.Err).WithField("unit", p.Owner).Errorf("a rule failed, and has no output\n%s", p.Stack)
 	}
-	w.statusChanged(result.Subjects)
+	w.statusChanged(append(result.Subjects, w.subjects...))
+	w.subjects = nil
 }
 
 // maxKeeps is how often in one step keepers are asked again because something was written. What is left then is for the next.
@@ -247,6 +260,9 @@ func (w *world) replace(resources []*weftv1.Resource, unread []intent.Key, revis
 	}
 	for p := range w.tables.Pools.Scan() {
 		w.dropUnless(seen, p.Key)
+	}
+	for m := range w.tables.HealthMonitors.Scan() {
+		w.dropUnless(seen, m.Key)
 	}
 	for l := range w.tables.Links.Scan() {
 		w.dropUnless(seen, l.Key)
@@ -333,6 +349,11 @@ func (w *world) put(res *weftv1.Resource) {
 		if row, err = intent.PoolRow(res); err == nil {
 			w.tables.Pools.Put(row)
 		}
+	case intent.KindHealthMonitor:
+		var row intent.HealthMonitor
+		if row, err = intent.HealthMonitorRow(res); err == nil {
+			w.tables.HealthMonitors.Put(row)
+		}
 	case intent.KindHost:
 		spec := res.GetHostSpec()
 		if spec == nil {
@@ -390,6 +411,8 @@ func (w *world) drop(key intent.Key) {
 		w.tables.PoolListeners.Delete(key)
 	case intent.KindPool:
 		w.tables.Pools.Delete(key)
+	case intent.KindHealthMonitor:
+		w.tables.HealthMonitors.Delete(key)
 	case intent.KindLink:
 		w.tables.Links.Delete(key)
 	case intent.KindFlowRule:

@@ -52,6 +52,7 @@ func (a app) fit(r *table.Reader, v vip, pool intent.Pool, is4 bool) []intent.Po
 	var fit []intent.PoolMember
 	for _, m := range pool.Members {
 		if m.IP.Is4() == is4 && !a.virtual(r, v, m) {
+			m.Up = m.Up && !a.DeadMembers.Has(r, pool.Key, m.Name)
 			fit = append(fit, m)
 		}
 	}

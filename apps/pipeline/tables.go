@@ -196,12 +196,12 @@ var Tables = []Table{
 	},
 	{
 		ID: Sent, Name: "sent",
-		Doc:   "Tells by what the policies of the sending port are asked, and in which zone its connections are tracked. Ports without policies are let through, as is what every endpoint needs: ARP, neighbour discovery, multicast listening and DHCP.",
-		Match: fields(flow.Reg0, flow.XReg7, flow.EthType, flow.EthDst, flow.UDPSrc, flow.UDPDst, flow.ICMPv6Type),
+		Doc:   "Tells by what the policies of the sending port are asked, and in which zone its connections are tracked. Ports without policies are let through, as is what every endpoint needs: ARP, neighbour discovery, multicast listening and DHCP, and answers to health monitors.",
+		Match: fields(flow.Reg0, flow.XReg7, flow.EthType, flow.EthDst, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.TCPSrc, flow.TCPDst, flow.UDPSrc, flow.UDPDst, flow.ICMPv4Type, flow.ICMPv6Type),
 		Set:   fields(flow.Reg3),
 		Next:  []uint8{SentTrack, Resolve},
 		Miss:  Miss{Goto: Resolve},
-		Apps:  []string{"base", "security"},
+		Apps:  []string{"base", "monitor", "security"},
 	},
 	{
 		ID: SentTrack, Name: "sent_track",
@@ -326,12 +326,12 @@ var Tables = []Table{
 	},
 	{
 		ID: Balance, Name: "balance",
-		Doc:   "Has the connection looked up of a packet for the address of a load balancer, on the host of its sender. Pings are answered.",
-		Match: fields(flow.Reg0, flow.Reg4, flow.Reg6, flow.Reg13, flow.EthType, flow.IPv4Dst, flow.IPv6Dst, flow.ICMPv4Type, flow.ICMPv4Code, flow.ICMPv6Type, flow.ICMPv6Code),
-		Set:   fields(flow.CTMark, flow.Reg3, flow.Reg4, flow.InPort, flow.XXReg2, flow.EthSrc, flow.EthDst, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ICMPv4Type, flow.ICMPv6Type),
-		Next:  []uint8{Balanced},
+		Doc:   "Has the connection looked up of a packet for the address of a load balancer, on the host of its sender. Pings are answered. What members answer to health monitors goes to the controller.",
+		Match: fields(flow.Reg0, flow.Reg4, flow.Reg6, flow.Reg13, flow.EthType, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.TCPSrc, flow.TCPDst, flow.UDPSrc, flow.UDPDst, flow.ICMPv4Type, flow.ICMPv4Code, flow.ICMPv6Type, flow.ICMPv6Code),
+		Set:   fields(flow.CTMark, flow.Reg3, flow.Reg4, flow.Reg13, flow.InPort, flow.XXReg2, flow.EthSrc, flow.EthDst, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ICMPv4Type, flow.ICMPv6Type),
+		Next:  []uint8{Balanced, ToController},
 		Again: Balance,
-		Apps:  []string{"balancer", "security"},
+		Apps:  []string{"balancer", "monitor", "security"},
 	},
 	{
 		ID: Translate, Name: "translate",

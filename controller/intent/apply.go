@@ -99,7 +99,7 @@ func (t *txn) apply(drafts []*draft) []*draft {
 		{KindAddressGroup, t.applyAddressGroups}, {KindSecurityGroup, t.applySecurityGroups}, {KindSecurityPolicy, t.applySecurityPolicies},
 		{KindPort, func(ports []*draft) { t.applyPorts(ports); t.finishRouters(byKind[KindRouter]) }},
 		{KindTrunk, t.applyTrunks},
-		{KindPool, t.applyPools}, {KindLoadBalancer, t.applyBalancers}, {KindListener, t.applyListeners},
+		{KindPool, t.applyPools}, {KindHealthMonitor, t.applyHealthMonitors}, {KindLoadBalancer, t.applyBalancers}, {KindListener, t.applyListeners},
 		{KindFloatingIP, t.applyFloats}, {KindPortForwarding, t.applyForwards}, {KindNATRule, t.applyRules},
 	} {
 		byKind[step.kind] = slices.DeleteFunc(byKind[step.kind], t.settled)

@@ -75,8 +75,11 @@ func (t *txn) parseTrunk(d *draft, spec *weftv1.TrunkSpec) {
 }
 
 // parseOwn reads a reference to a port of the same project.
-func (t *txn) parseOwn(d *draft, field, ref string) Key {
-	key := t.parseRef(d, field, KindPort, ref)
+func (t *txn) parseOwn(d *draft, field, ref string) Key { return t.parseOwnOf(d, field, KindPort, ref) }
+
+// parseOwnOf reads a reference to a resource of the same project.
+func (t *txn) parseOwnOf(d *draft, field string, kind Kind, ref string) Key {
+	key := t.parseRef(d, field, kind, ref)
 	if key.Project != d.key.Project && !d.bad {
 		t.refuse(d, field, ReasonInvalid, "%q is another project's", ref)
 	}

@@ -39,6 +39,7 @@ type draft struct {
 	rule       ruleFacts
 	balanced   Key // the port of a load balancer
 	listener   listenerFacts
+	watched    Key   // the pool of a health monitor
 	groups     []Key // of a port
 	blocks     int   // of an address group
 
@@ -219,6 +220,8 @@ func specOf(res *weftv1.Resource) proto.Message {
 		return s.ListenerSpec
 	case *weftv1.Resource_PoolSpec:
 		return s.PoolSpec
+	case *weftv1.Resource_HealthMonitorSpec:
+		return s.HealthMonitorSpec
 	case *weftv1.Resource_SecurityPolicySpec:
 		return s.SecurityPolicySpec
 	}

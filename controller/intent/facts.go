@@ -121,6 +121,8 @@ func factsOf(key Key, res *weftv1.Resource) (any, error) {
 		return balancerFactsOf(key, res)
 	case KindListener:
 		return listenerFactsOf(key, res)
+	case KindHealthMonitor:
+		return monitorFactsOf(key, res.GetHealthMonitorSpec()), nil
 	}
 	return nil, nil
 }

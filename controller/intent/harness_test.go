@@ -31,7 +31,7 @@ func res(s string) *weftv1.Resource {
 		"port": "port_spec", "host": "host_spec", "segmentrange": "segment_range_spec", "router": "router_spec", "trunk": "trunk_spec", "link": "link_spec", "flowrule": "flow_rule_spec",
 		"floatingip": "floating_ip_spec", "portforwarding": "port_forwarding_spec", "natrule": "nat_rule_spec",
 		"securitygroup": "security_group_spec", "addressgroup": "address_group_spec", "securitypolicy": "security_policy_spec",
-		"loadbalancer": "load_balancer_spec", "listener": "listener_spec", "pool": "pool_spec",
+		"loadbalancer": "load_balancer_spec", "listener": "listener_spec", "pool": "pool_spec", "healthmonitor": "health_monitor_spec",
 	}
 	r := &weftv1.Resource{}
 	if err := prototext.Unmarshal([]byte(fields[parts[0]]+":{"+spec+"}"), r); err != nil {

@@ -35,11 +35,12 @@ const (
 	KindListener       Kind = "Listener"
 	KindPool           Kind = "Pool"
 	KindFlowRule       Kind = "FlowRule"
+	KindHealthMonitor  Kind = "HealthMonitor"
 )
 
 // Kinds returns all kinds, in the order of List.
 func Kinds() []Kind {
-	return []Kind{KindAddressGroup, KindFloatingIP, KindFlowRule, KindHost, KindLink, KindListener, KindLoadBalancer, KindNATRule, KindNetwork, KindPool, KindPort, KindPortForwarding, KindProject, KindRouter, KindSecurityGroup,
+	return []Kind{KindAddressGroup, KindFloatingIP, KindFlowRule, KindHealthMonitor, KindHost, KindLink, KindListener, KindLoadBalancer, KindNATRule, KindNetwork, KindPool, KindPort, KindPortForwarding, KindProject, KindRouter, KindSecurityGroup,
 		KindSecurityPolicy, KindSegmentRange, KindSubnet, KindTrunk}
 }
 
@@ -47,7 +48,7 @@ func Kinds() []Kind {
 func (k Kind) Owned() bool {
 	switch k {
 	case KindNetwork, KindSubnet, KindPort, KindRouter, KindTrunk, KindFloatingIP, KindPortForwarding, KindNATRule, KindSecurityGroup, KindAddressGroup, KindSecurityPolicy,
-		KindLoadBalancer, KindListener, KindPool:
+		KindLoadBalancer, KindListener, KindPool, KindHealthMonitor:
 		return true
 	}
 	return false
@@ -94,6 +95,8 @@ func (k Kind) lower() string {
 		return "pool"
 	case KindFlowRule:
 		return "flowrule"
+	case KindHealthMonitor:
+		return "healthmonitor"
 	}
 	return strings.ToLower(string(k))
 }
@@ -200,6 +203,8 @@ func specKind(res *weftv1.Resource) Kind {
 		return KindListener
 	case *weftv1.Resource_PoolSpec:
 		return KindPool
+	case *weftv1.Resource_HealthMonitorSpec:
+		return KindHealthMonitor
 	}
 	return ""
 }

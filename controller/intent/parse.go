@@ -53,6 +53,8 @@ func (t *txn) parseSpec(d *draft) {
 		t.parseListener(d, d.given.GetListenerSpec())
 	case KindPool:
 		t.parseBalancedPool(d, d.given.GetPoolSpec())
+	case KindHealthMonitor:
+		t.parseHealthMonitor(d, d.given.GetHealthMonitorSpec())
 	case KindSecurityPolicy:
 		t.parseSecurityPolicy(d, d.given.GetSecurityPolicySpec())
 	}

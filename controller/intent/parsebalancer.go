@@ -109,6 +109,10 @@ func poolMemberOf(given *weftv1.PoolMember) (PoolMember, error) {
 	if given.GetPort() > 65535 {
 		return m, ruleError{"port", fmt.Errorf("%d is no port: they end at 65535", given.GetPort())}
 	}
+	if given.GetMonitorPort() > 65535 {
+		return m, ruleError{"monitorPort", fmt.Errorf("%d is no port: they end at 65535", given.GetMonitorPort())}
+	}
+	m.Probed = uint16(given.GetMonitorPort())
 	if given.Weight != nil {
 		if given.GetWeight() > maxMemberWeight {
 			return m, ruleError{"weight", fmt.Errorf("%d is not between 0 and %d", given.GetWeight(), maxMemberWeight)}

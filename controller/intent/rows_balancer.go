@@ -51,6 +51,7 @@ type PoolMember struct {
 	Weight uint16 // its share; 0: it drains
 	Backup bool   // it serves only where no other one does
 	Up     bool   // administratively
+	Probed uint16 // the port that a health monitor probes, where that is another one
 }
 
 // Equal tells whether two rows are the same.

@@ -174,6 +174,8 @@ func (s *state) index(rec *record) {
 	case *listenerFacts:
 		s.lists.add(f.tag, rec.key, &s.listed)
 		s.refer(rec.key, f.referents()...)
+	case *monitorFacts:
+		s.refer(rec.key, f.pool)
 	}
 }
 
@@ -249,6 +251,8 @@ func (s *state) unindex(rec *record) {
 	case *listenerFacts:
 		s.lists.remove(f.tag, rec.key, &s.listed)
 		s.unrefer(rec.key, f.referents()...)
+	case *monitorFacts:
+		s.unrefer(rec.key, f.pool)
 	}
 }
 

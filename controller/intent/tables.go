@@ -85,6 +85,14 @@ type Tables struct {
 	PoolListeners *table.Table[Key, PoolListener]
 	Pools         *table.Table[Key, Pool]
 
+	HealthMonitors *table.Table[Key, HealthMonitor]
+	Healths        *table.Table[HealthKey, Health] // observed by apps/monitor
+	Probes         *table.Table[HealthKey, Probe]  // derived by apps/monitor
+
+	MonitorsOf  *table.Index[Key, Key, HealthMonitor] // of a pool: one at most
+	DeadMembers *table.Set[Key, string]               // of a pool, those that do not answer
+	ProbesOf    *table.Index[Key, HealthKey, Probe]   // of a pool
+
 	// Derived by apps/balancer.
 	ClientNetworks *table.Table[ClientNetwork, ClientNetwork]
 	Servers        *table.Table[ServedBy, ServedBy]
@@ -239,6 +247,7 @@ func NewTables() *Tables {
 	t.topology()
 	t.security()
 	t.balancing()
+	t.monitoring()
 	t.SegmentsOf = table.NewIndex(t.Segments, "segments of", func(s Segment, add func(Key)) { add(s.Key.Network) })
 	t.InterfacesByID = table.NewIndex(t.Interfaces, "interfaces with iface-id", func(i Interface, add func(string)) {
 		if i.IfaceID != "" {

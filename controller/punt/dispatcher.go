@@ -63,6 +63,7 @@ type queue struct {
 type Dispatcher struct {
 	limits   Limits
 	handlers map[uint8]Handler
+	timed    []Timed       // of the handlers
 	wake     chan struct{} // capacity 1
 
 	mu      sync.Mutex
@@ -75,7 +76,13 @@ type Dispatcher struct {
 
 // NewDispatcher returns a dispatcher for the handlers of apps, by the apps' ids.
 func NewDispatcher(handlers map[uint8]Handler, l Limits) *Dispatcher {
-	return &Dispatcher{limits: l.withDefaults(), handlers: handlers, wake: make(chan struct{}, 1), queues: map[place]*queue{}, counts: map[string]*Counts{}}
+	d := &Dispatcher{limits: l.withDefaults(), handlers: handlers, wake: make(chan struct{}, 1), queues: map[place]*queue{}, counts: map[string]*Counts{}}
+	for _, h := range handlers {
+		if t, ok := h.(Timed); ok {
+			d.timed = append(d.timed, t)
+		}
+	}
+	return d
 }
 
 // Wake receives a value when there is something for Run to do.
@@ -213,6 +220,27 @@ func (d *Dispatcher) next() *Packet {
 		q.packets = nil
 	}
 	return p
+}
+
+// Due is when Hurry is to be called next, if that is before the next tick; the zero time: never.
+func (d *Dispatcher) Due() time.Time {
+	var first time.Time
+	for _, h := range d.timed {
+		if at := h.Due(); !at.IsZero() && (first.IsZero() || at.Before(first)) {
+			first = at
+		}
+	}
+	return first
+}
+
+// Hurry tells the time to those handlers that have something to do.
+func (d *Dispatcher) Hurry(now time.Time, out *Outbox) {
+	for _, h := range d.timed {
+		if at := h.Due(); !at.IsZero() && !at.After(now) {
+			h.Tick(now, out)
+			d.passOn(out)
+		}
+	}
 }
 
 // sweepEvery is how often places are forgotten that have been silent for so long that their allowance is full.

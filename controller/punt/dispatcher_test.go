@@ -137,3 +137,37 @@ func TestPass(t *testing.T) {
 		t.Errorf("answered %s", got)
 	}
 }
+
+// clock is a journal that has something to do at a time.
+type clock struct {
+	journal
+	due time.Time
+}
+
+func (c *clock) Tick(now time.Time, out *Outbox) {
+	c.journal.Tick(now, out)
+	c.due = now.Add(time.Minute)
+}
+func (c *clock) Due() time.Time { return c.due }
+
+// TestHurry tells the time to a handler that has something to do, and to no other.
+func TestHurry(t *testing.T) {
+	plain, early, late := &journal{}, &clock{due: noon.Add(time.Second)}, &clock{due: noon.Add(time.Hour)}
+	d := NewDispatcher(map[uint8]Handler{7: plain, 8: early, 9: late}, Limits{})
+	out := NewOutbox(func(string, Out) bool { return true })
+	if at := d.Due(); !at.Equal(noon.Add(time.Second)) {
+		t.Errorf("due at %v", at)
+	}
+	d.Hurry(noon, out)
+	d.Hurry(noon.Add(time.Second), out)
+	if plain.ticks != 0 || early.ticks != 1 || late.ticks != 0 || !d.Due().Equal(noon.Add(time.Second+time.Minute)) {
+		t.Errorf("ticks: %d, %d, %d; due at %v", plain.ticks, early.ticks, late.ticks, d.Due())
+	}
+	early.due, late.due = time.Time{}, time.Time{}
+	if at := d.Due(); !at.IsZero() {
+		t.Errorf("due at %v", at)
+	}
+	if out.Session("h1") != 1 || out.Sessions(func(string) uint64 { return 7 }).Session("h1") != 7 {
+		t.Error("sessions")
+	}
+}

@@ -37,6 +37,13 @@ type Handler interface {
 	Tick(now time.Time, out *Outbox)
 }
 
+// Timed is a Handler that has things to do between ticks, too.
+type Timed interface {
+	Handler
+	// Due is when Tick is to be called next, if that is before the next tick; the zero time: never.
+	Due() time.Time
+}
+
 // Out is a packet to be sent.
 type Out struct {
 	InPort  uint32 // that the switch takes it to have come in by; flow.PortController for none
@@ -47,12 +54,25 @@ type Out struct {
 // Outbox gathers what handlers send.
 type Outbox struct {
 	send    func(host string, o Out) bool
+	session func(host string) uint64
 	refused int // packets, since the dispatcher looked
 	passed  []*Packet
 }
 
 // NewOutbox returns an outbox that hands on what is sent. The function tells whether the switch takes it.
-func NewOutbox(send func(host string, o Out) bool) *Outbox { return &Outbox{send: send} }
+func NewOutbox(send func(host string, o Out) bool) *Outbox {
+	return &Outbox{send: send, session: func(string) uint64 { return 1 }}
+}
+
+// Sessions says how an outbox learns of the connections of hosts. Otherwise each has one that never ends.
+func (b *Outbox) Sessions(session func(host string) uint64) *Outbox {
+	b.session = session
+	return b
+}
+
+// Session returns the number of a host's connection, which no other one of the host's has; 0: it is not connected. As long as it is the
+// same, what was sent has not been lost between here and the switch.
+func (b *Outbox) Session(host string) uint64 { return b.session(host) }
 
 // Send sends a packet from a host's switch. It is dropped and counted when the switch is not connected or takes too few, and
 // Send then says so.

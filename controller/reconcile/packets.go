@@ -73,6 +73,22 @@ func (b *Board) Online(host string) bool {
 	return t.online
 }
 
+// Session returns the number of a host's connection, which no other one of the host's has; 0: it is not connected.
+func (b *Board) Session(host string) uint64 {
+	b.mu.Lock()
+	t := b.targets[host]
+	b.mu.Unlock()
+	if t == nil {
+		return 0
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.online {
+		return 0
+	}
+	return t.sessions
+}
+
 // sendPackets sends what handlers have put into the outbox.
 func (r *Reconciler) sendPackets(ctx context.Context) error {
 	for {

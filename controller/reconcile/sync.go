@@ -12,6 +12,7 @@ func (t *Target) connect() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.online, t.synced, t.failure = true, false, ""
+	t.sessions++
 	t.marked, t.flying = newMarks(), newMarks() // the dump decides
 	t.refused = map[flow.Key]string{}
 }

@@ -34,10 +34,11 @@ type Target struct {
 	dumps                    uint64
 	portsLevel, portsApplied uint64 // counts changes of ports; the newest that the host's database holds
 	ports                    map[compile.PortKey]compile.OVSPort
-	synced                   bool  // a dump has been compared with the desired state since the switch connected
-	online                   bool  // a Reconciler runs
-	removals                 bool  // everything that desired state depends on has been read: what is absent is unwanted
-	realised                 int64 // newest revision known to be on the switch
+	synced                   bool   // a dump has been compared with the desired state since the switch connected
+	online                   bool   // a Reconciler runs
+	sessions                 uint64 // connections that there have been
+	removals                 bool   // everything that desired state depends on has been read: what is absent is unwanted
+	realised                 int64  // newest revision known to be on the switch
 	failure                  string
 	stats                    Stats
 	counts                   counts

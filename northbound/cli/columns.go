@@ -58,6 +58,8 @@ func (a *app) columns(kind manifest.Kind, wide bool) []resourceColumn {
 		out = append(out, listenerColumns()...)
 	case "Pool":
 		out = append(out, poolColumns()...)
+	case "HealthMonitor":
+		out = append(out, monitorColumns()...)
 	case "SecurityPolicy":
 		out = append(out, securityPolicyColumns()...)
 	}

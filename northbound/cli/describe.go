@@ -87,6 +87,7 @@ func (a *app) describeOne(r *weftv1.Resource, users []*weftv1.Resource) error {
 	if err := writeRules(a.out, r); err != nil {
 		return err
 	}
+	writeMembers(a.out, r)
 	if len(users) > 0 {
 		fmt.Fprintln(a.out, "\nused by")
 		for _, u := range users {

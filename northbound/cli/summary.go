@@ -50,6 +50,8 @@ func summary(r *weftv1.Resource) string {
 		return securitySummary(r)
 	case r.GetLoadBalancerSpec() != nil, r.GetListenerSpec() != nil, r.GetPoolSpec() != nil:
 		return balancerSummary(r)
+	case r.GetHealthMonitorSpec() != nil:
+		return monitorSummary(r)
 	case r.GetSegmentRangeSpec() != nil:
 		s := r.GetSegmentRangeSpec()
 		return fmt.Sprintf("%s %d to %d", s.GetNetworkType(), s.GetMinimum(), s.GetMaximum())

@@ -77,6 +77,7 @@ var answering = []answers{
 		"github.com/insomniacslk/dhcp/dhcpv6", "github.com/insomniacslk/dhcp/iana", "github.com/insomniacslk/dhcp/rfc1035label",
 	}},
 	{"apps/mcast", []string{"time"}},
+	{"apps/monitor", []string{"net", "time", "crypto/rand", "github.com/gopacket/gopacket", "github.com/gopacket/gopacket/layers"}},
 	{"apps/nat", []string{"time"}},
 	{"apps/neighbour", []string{"time"}},
 	{"apps/mpls", []string{"time"}},

@@ -9,6 +9,7 @@ package weftv1
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -388,7 +389,9 @@ type PoolMember struct {
 	// Whether it serves only while no other member does; default false.
 	Backup bool `protobuf:"varint,5,opt,name=backup,proto3" json:"backup,omitempty"`
 	// Whether it serves at all; default true. While it does not, it takes no new connections; those that there are go on.
-	AdminStateUp  *bool `protobuf:"varint,6,opt,name=admin_state_up,json=adminStateUp,proto3,oneof" json:"admin_state_up,omitempty"`
+	AdminStateUp *bool `protobuf:"varint,6,opt,name=admin_state_up,json=adminStateUp,proto3,oneof" json:"admin_state_up,omitempty"`
+	// The port that a health monitor probes; 0: the one that it serves at, and where that is the client's choice, the first of a listener.
+	MonitorPort   uint32 `protobuf:"varint,20,opt,name=monitor_port,json=monitorPort,proto3" json:"monitor_port,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -465,6 +468,13 @@ func (x *PoolMember) GetAdminStateUp() bool {
 	return false
 }
 
+func (x *PoolMember) GetMonitorPort() uint32 {
+	if x != nil {
+		return x.MonitorPort
+	}
+	return 0
+}
+
 // PoolStatus is what was computed for a pool.
 type PoolStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -525,11 +535,17 @@ type PoolMemberStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Its name.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// "NO_MONITOR" (it serves, and nothing watches it), "DRAINING" (weight 0), "OFFLINE" (administratively down), "BACKUP" (it waits), or
-	// "ERROR": the port that has its address is nowhere.
+	// "ONLINE" (it answers its health monitor), "NO_MONITOR" (nothing watches it, or has not yet), "DRAINING" (weight 0), "OFFLINE" (administratively
+	// down), "BACKUP" (it waits), or "ERROR": it does not answer its health monitor, or the port that has its address is on no host.
 	OperatingStatus string `protobuf:"bytes,2,opt,name=operating_status,json=operatingStatus,proto3" json:"operating_status,omitempty"`
 	// Its part of new connections of its version of IP, in percent.
-	Share         uint32 `protobuf:"varint,3,opt,name=share,proto3" json:"share,omitempty"`
+	Share uint32 `protobuf:"varint,3,opt,name=share,proto3" json:"share,omitempty"`
+	// Why: what the last probe found, "HTTP 500, expected 200", or what keeps it from serving.
+	Reason string `protobuf:"bytes,20,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Since when a health monitor finds it up, or down.
+	Since *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=since,proto3" json:"since,omitempty"`
+	// The host that it is probed from.
+	MonitoredFrom string `protobuf:"bytes,22,opt,name=monitored_from,json=monitoredFrom,proto3" json:"monitored_from,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -585,11 +601,32 @@ func (x *PoolMemberStatus) GetShare() uint32 {
 	return 0
 }
 
+func (x *PoolMemberStatus) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *PoolMemberStatus) GetSince() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Since
+	}
+	return nil
+}
+
+func (x *PoolMemberStatus) GetMonitoredFrom() string {
+	if x != nil {
+		return x.MonitoredFrom
+	}
+	return ""
+}
+
 var File_weft_v1_loadbalancer_proto protoreflect.FileDescriptor
 
 const file_weft_v1_loadbalancer_proto_rawDesc = "" +
 	"\n" +
-	"\x1aweft/v1/loadbalancer.proto\x12\aweft.v1\"d\n" +
+	"\x1aweft/v1/loadbalancer.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"d\n" +
 	"\x10LoadBalancerSpec\x12\x12\n" +
 	"\x04port\x18\x01 \x01(\tR\x04port\x12)\n" +
 	"\x0eadmin_state_up\x18\x02 \x01(\bH\x00R\fadminStateUp\x88\x01\x01B\x11\n" +
@@ -614,7 +651,7 @@ const file_weft_v1_loadbalancer_proto_rawDesc = "" +
 	"\x03tag\x18\x03 \x01(\rR\x03tag\"W\n" +
 	"\bPoolSpec\x12\x1c\n" +
 	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12-\n" +
-	"\amembers\x18\x02 \x03(\v2\x13.weft.v1.PoolMemberR\amembers\"\xcc\x01\n" +
+	"\amembers\x18\x02 \x03(\v2\x13.weft.v1.PoolMemberR\amembers\"\xef\x01\n" +
 	"\n" +
 	"PoolMember\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -622,17 +659,21 @@ const file_weft_v1_loadbalancer_proto_rawDesc = "" +
 	"\x04port\x18\x03 \x01(\rR\x04port\x12\x1b\n" +
 	"\x06weight\x18\x04 \x01(\rH\x00R\x06weight\x88\x01\x01\x12\x16\n" +
 	"\x06backup\x18\x05 \x01(\bR\x06backup\x12)\n" +
-	"\x0eadmin_state_up\x18\x06 \x01(\bH\x01R\fadminStateUp\x88\x01\x01B\t\n" +
+	"\x0eadmin_state_up\x18\x06 \x01(\bH\x01R\fadminStateUp\x88\x01\x01\x12!\n" +
+	"\fmonitor_port\x18\x14 \x01(\rR\vmonitorPortB\t\n" +
 	"\a_weightB\x11\n" +
 	"\x0f_admin_state_up\"l\n" +
 	"\n" +
 	"PoolStatus\x12)\n" +
 	"\x10operating_status\x18\x01 \x01(\tR\x0foperatingStatus\x123\n" +
-	"\amembers\x18\x02 \x03(\v2\x19.weft.v1.PoolMemberStatusR\amembers\"g\n" +
+	"\amembers\x18\x02 \x03(\v2\x19.weft.v1.PoolMemberStatusR\amembers\"\xd8\x01\n" +
 	"\x10PoolMemberStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12)\n" +
 	"\x10operating_status\x18\x02 \x01(\tR\x0foperatingStatus\x12\x14\n" +
-	"\x05share\x18\x03 \x01(\rR\x05shareB/Z-github.com/weft-sdn/weft/proto/weft/v1;weftv1b\x06proto3"
+	"\x05share\x18\x03 \x01(\rR\x05share\x12\x16\n" +
+	"\x06reason\x18\x14 \x01(\tR\x06reason\x120\n" +
+	"\x05since\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12%\n" +
+	"\x0emonitored_from\x18\x16 \x01(\tR\rmonitoredFromB/Z-github.com/weft-sdn/weft/proto/weft/v1;weftv1b\x06proto3"
 
 var (
 	file_weft_v1_loadbalancer_proto_rawDescOnce sync.Once
@@ -648,23 +689,25 @@ func file_weft_v1_loadbalancer_proto_rawDescGZIP() []byte {
 
 var file_weft_v1_loadbalancer_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_weft_v1_loadbalancer_proto_goTypes = []any{
-	(*LoadBalancerSpec)(nil),   // 0: weft.v1.LoadBalancerSpec
-	(*LoadBalancerStatus)(nil), // 1: weft.v1.LoadBalancerStatus
-	(*ListenerSpec)(nil),       // 2: weft.v1.ListenerSpec
-	(*ListenerStatus)(nil),     // 3: weft.v1.ListenerStatus
-	(*PoolSpec)(nil),           // 4: weft.v1.PoolSpec
-	(*PoolMember)(nil),         // 5: weft.v1.PoolMember
-	(*PoolStatus)(nil),         // 6: weft.v1.PoolStatus
-	(*PoolMemberStatus)(nil),   // 7: weft.v1.PoolMemberStatus
+	(*LoadBalancerSpec)(nil),      // 0: weft.v1.LoadBalancerSpec
+	(*LoadBalancerStatus)(nil),    // 1: weft.v1.LoadBalancerStatus
+	(*ListenerSpec)(nil),          // 2: weft.v1.ListenerSpec
+	(*ListenerStatus)(nil),        // 3: weft.v1.ListenerStatus
+	(*PoolSpec)(nil),              // 4: weft.v1.PoolSpec
+	(*PoolMember)(nil),            // 5: weft.v1.PoolMember
+	(*PoolStatus)(nil),            // 6: weft.v1.PoolStatus
+	(*PoolMemberStatus)(nil),      // 7: weft.v1.PoolMemberStatus
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
 }
 var file_weft_v1_loadbalancer_proto_depIdxs = []int32{
 	5, // 0: weft.v1.PoolSpec.members:type_name -> weft.v1.PoolMember
 	7, // 1: weft.v1.PoolStatus.members:type_name -> weft.v1.PoolMemberStatus
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	8, // 2: weft.v1.PoolMemberStatus.since:type_name -> google.protobuf.Timestamp
+	3, // [3:3] is the sub-list for method output_type
+	3, // [3:3] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_weft_v1_loadbalancer_proto_init() }

@@ -154,7 +154,7 @@ func (x *ResourceRef) GetName() string {
 // Resource is one object of the API.
 type Resource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange", "Router", "Trunk", "Link", "FloatingIP", "PortForwarding", "NATRule", "SecurityGroup", "AddressGroup", "SecurityPolicy", "LoadBalancer", "Listener", "Pool" or "FlowRule"; may be left out where the spec is set.
+	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange", "Router", "Trunk", "Link", "FloatingIP", "PortForwarding", "NATRule", "SecurityGroup", "AddressGroup", "SecurityPolicy", "LoadBalancer", "Listener", "Pool", "FlowRule" or "HealthMonitor"; may be left out where the spec is set.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The project it belongs to; empty for Project, Host, SegmentRange, Link and FlowRule. A project that does not exist is created.
 	Project string `protobuf:"bytes,2,opt,name=project,proto3" json:"project,omitempty"`
@@ -194,6 +194,7 @@ type Resource struct {
 	//	*Resource_LoadBalancerSpec
 	//	*Resource_ListenerSpec
 	//	*Resource_PoolSpec
+	//	*Resource_HealthMonitorSpec
 	//	*Resource_LinkSpec
 	//	*Resource_FlowRuleSpec
 	Spec isResource_Spec `protobuf_oneof:"spec"`
@@ -456,6 +457,15 @@ func (x *Resource) GetPoolSpec() *PoolSpec {
 	return nil
 }
 
+func (x *Resource) GetHealthMonitorSpec() *HealthMonitorSpec {
+	if x != nil {
+		if x, ok := x.Spec.(*Resource_HealthMonitorSpec); ok {
+			return x.HealthMonitorSpec
+		}
+	}
+	return nil
+}
+
 func (x *Resource) GetLinkSpec() *LinkSpec {
 	if x != nil {
 		if x, ok := x.Spec.(*Resource_LinkSpec); ok {
@@ -570,6 +580,11 @@ type Resource_PoolSpec struct {
 	PoolSpec *PoolSpec `protobuf:"bytes,42,opt,name=pool_spec,json=poolSpec,proto3,oneof"`
 }
 
+type Resource_HealthMonitorSpec struct {
+	// For kind HealthMonitor.
+	HealthMonitorSpec *HealthMonitorSpec `protobuf:"bytes,43,opt,name=health_monitor_spec,json=healthMonitorSpec,proto3,oneof"`
+}
+
 type Resource_LinkSpec struct {
 	// For kind Link.
 	LinkSpec *LinkSpec `protobuf:"bytes,28,opt,name=link_spec,json=linkSpec,proto3,oneof"`
@@ -614,6 +629,8 @@ func (*Resource_ListenerSpec) isResource_Spec() {}
 
 func (*Resource_PoolSpec) isResource_Spec() {}
 
+func (*Resource_HealthMonitorSpec) isResource_Spec() {}
+
 func (*Resource_LinkSpec) isResource_Spec() {}
 
 func (*Resource_FlowRuleSpec) isResource_Spec() {}
@@ -651,6 +668,7 @@ type Status struct {
 	//	*Status_LoadBalancer
 	//	*Status_Listener
 	//	*Status_Pool
+	//	*Status_HealthMonitor
 	//	*Status_Link
 	//	*Status_FlowRule
 	Details       isStatus_Details `protobuf_oneof:"details"`
@@ -874,6 +892,15 @@ func (x *Status) GetPool() *PoolStatus {
 	return nil
 }
 
+func (x *Status) GetHealthMonitor() *HealthMonitorStatus {
+	if x != nil {
+		if x, ok := x.Details.(*Status_HealthMonitor); ok {
+			return x.HealthMonitor
+		}
+	}
+	return nil
+}
+
 func (x *Status) GetLink() *LinkStatus {
 	if x != nil {
 		if x, ok := x.Details.(*Status_Link); ok {
@@ -976,6 +1003,11 @@ type Status_Pool struct {
 	Pool *PoolStatus `protobuf:"bytes,42,opt,name=pool,proto3,oneof"`
 }
 
+type Status_HealthMonitor struct {
+	// For kind HealthMonitor.
+	HealthMonitor *HealthMonitorStatus `protobuf:"bytes,43,opt,name=health_monitor,json=healthMonitor,proto3,oneof"`
+}
+
 type Status_Link struct {
 	// For kind Link.
 	Link *LinkStatus `protobuf:"bytes,27,opt,name=link,proto3,oneof"`
@@ -1017,6 +1049,8 @@ func (*Status_LoadBalancer) isStatus_Details() {}
 func (*Status_Listener) isStatus_Details() {}
 
 func (*Status_Pool) isStatus_Details() {}
+
+func (*Status_HealthMonitor) isStatus_Details() {}
 
 func (*Status_Link) isStatus_Details() {}
 
@@ -1127,11 +1161,11 @@ var File_weft_v1_resource_proto protoreflect.FileDescriptor
 
 const file_weft_v1_resource_proto_rawDesc = "" +
 	"\n" +
-	"\x16weft/v1/resource.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12weft/v1/flow.proto\x1a\x12weft/v1/host.proto\x1a\x12weft/v1/link.proto\x1a\x1aweft/v1/loadbalancer.proto\x1a\x11weft/v1/nat.proto\x1a\x15weft/v1/network.proto\x1a\x14weft/v1/router.proto\x1a\x16weft/v1/security.proto\x1a\x13weft/v1/trunk.proto\"O\n" +
+	"\x16weft/v1/resource.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12weft/v1/flow.proto\x1a\x1bweft/v1/healthmonitor.proto\x1a\x12weft/v1/host.proto\x1a\x12weft/v1/link.proto\x1a\x1aweft/v1/loadbalancer.proto\x1a\x11weft/v1/nat.proto\x1a\x15weft/v1/network.proto\x1a\x14weft/v1/router.proto\x1a\x16weft/v1/security.proto\x1a\x13weft/v1/trunk.proto\"O\n" +
 	"\vResourceRef\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name\"\xdd\f\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\"\xab\r\n" +
 	"\bResource\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
@@ -1161,15 +1195,15 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\x14security_policy_spec\x18# \x01(\v2\x1b.weft.v1.SecurityPolicySpecH\x00R\x12securityPolicySpec\x12I\n" +
 	"\x12load_balancer_spec\x18( \x01(\v2\x19.weft.v1.LoadBalancerSpecH\x00R\x10loadBalancerSpec\x12<\n" +
 	"\rlistener_spec\x18) \x01(\v2\x15.weft.v1.ListenerSpecH\x00R\flistenerSpec\x120\n" +
-	"\tpool_spec\x18* \x01(\v2\x11.weft.v1.PoolSpecH\x00R\bpoolSpec\x120\n" +
+	"\tpool_spec\x18* \x01(\v2\x11.weft.v1.PoolSpecH\x00R\bpoolSpec\x12L\n" +
+	"\x13health_monitor_spec\x18+ \x01(\v2\x1a.weft.v1.HealthMonitorSpecH\x00R\x11healthMonitorSpec\x120\n" +
 	"\tlink_spec\x18\x1c \x01(\v2\x11.weft.v1.LinkSpecH\x00R\blinkSpec\x12=\n" +
 	"\x0eflow_rule_spec\x18< \x01(\v2\x15.weft.v1.FlowRuleSpecH\x00R\fflowRuleSpec\x12'\n" +
 	"\x06status\x18\x0f \x01(\v2\x0f.weft.v1.StatusR\x06status\x1a9\n" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x06\n" +
-	"\x04spec\"\xc0\n" +
-	"\n" +
+	"\x04spec\"\x87\v\n" +
 	"\x06Status\x12+\n" +
 	"\x05phase\x18\x01 \x01(\x0e2\x15.weft.v1.Status.PhaseR\x05phase\x122\n" +
 	"\n" +
@@ -1195,7 +1229,8 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\x0fsecurity_policy\x18# \x01(\v2\x1d.weft.v1.SecurityPolicyStatusH\x00R\x0esecurityPolicy\x12B\n" +
 	"\rload_balancer\x18( \x01(\v2\x1b.weft.v1.LoadBalancerStatusH\x00R\floadBalancer\x125\n" +
 	"\blistener\x18) \x01(\v2\x17.weft.v1.ListenerStatusH\x00R\blistener\x12)\n" +
-	"\x04pool\x18* \x01(\v2\x13.weft.v1.PoolStatusH\x00R\x04pool\x12)\n" +
+	"\x04pool\x18* \x01(\v2\x13.weft.v1.PoolStatusH\x00R\x04pool\x12E\n" +
+	"\x0ehealth_monitor\x18+ \x01(\v2\x1c.weft.v1.HealthMonitorStatusH\x00R\rhealthMonitor\x12)\n" +
 	"\x04link\x18\x1b \x01(\v2\x13.weft.v1.LinkStatusH\x00R\x04link\x126\n" +
 	"\tflow_rule\x18< \x01(\v2\x17.weft.v1.FlowRuleStatusH\x00R\bflowRule\"u\n" +
 	"\x05Phase\x12\x15\n" +
@@ -1252,26 +1287,28 @@ var file_weft_v1_resource_proto_goTypes = []any{
 	(*LoadBalancerSpec)(nil),      // 21: weft.v1.LoadBalancerSpec
 	(*ListenerSpec)(nil),          // 22: weft.v1.ListenerSpec
 	(*PoolSpec)(nil),              // 23: weft.v1.PoolSpec
-	(*LinkSpec)(nil),              // 24: weft.v1.LinkSpec
-	(*FlowRuleSpec)(nil),          // 25: weft.v1.FlowRuleSpec
-	(*NetworkStatus)(nil),         // 26: weft.v1.NetworkStatus
-	(*SubnetStatus)(nil),          // 27: weft.v1.SubnetStatus
-	(*PortStatus)(nil),            // 28: weft.v1.PortStatus
-	(*HostStatus)(nil),            // 29: weft.v1.HostStatus
-	(*SegmentRangeStatus)(nil),    // 30: weft.v1.SegmentRangeStatus
-	(*RouterStatus)(nil),          // 31: weft.v1.RouterStatus
-	(*TrunkStatus)(nil),           // 32: weft.v1.TrunkStatus
-	(*FloatingIPStatus)(nil),      // 33: weft.v1.FloatingIPStatus
-	(*PortForwardingStatus)(nil),  // 34: weft.v1.PortForwardingStatus
-	(*NATRuleStatus)(nil),         // 35: weft.v1.NATRuleStatus
-	(*SecurityGroupStatus)(nil),   // 36: weft.v1.SecurityGroupStatus
-	(*AddressGroupStatus)(nil),    // 37: weft.v1.AddressGroupStatus
-	(*SecurityPolicyStatus)(nil),  // 38: weft.v1.SecurityPolicyStatus
-	(*LoadBalancerStatus)(nil),    // 39: weft.v1.LoadBalancerStatus
-	(*ListenerStatus)(nil),        // 40: weft.v1.ListenerStatus
-	(*PoolStatus)(nil),            // 41: weft.v1.PoolStatus
-	(*LinkStatus)(nil),            // 42: weft.v1.LinkStatus
-	(*FlowRuleStatus)(nil),        // 43: weft.v1.FlowRuleStatus
+	(*HealthMonitorSpec)(nil),     // 24: weft.v1.HealthMonitorSpec
+	(*LinkSpec)(nil),              // 25: weft.v1.LinkSpec
+	(*FlowRuleSpec)(nil),          // 26: weft.v1.FlowRuleSpec
+	(*NetworkStatus)(nil),         // 27: weft.v1.NetworkStatus
+	(*SubnetStatus)(nil),          // 28: weft.v1.SubnetStatus
+	(*PortStatus)(nil),            // 29: weft.v1.PortStatus
+	(*HostStatus)(nil),            // 30: weft.v1.HostStatus
+	(*SegmentRangeStatus)(nil),    // 31: weft.v1.SegmentRangeStatus
+	(*RouterStatus)(nil),          // 32: weft.v1.RouterStatus
+	(*TrunkStatus)(nil),           // 33: weft.v1.TrunkStatus
+	(*FloatingIPStatus)(nil),      // 34: weft.v1.FloatingIPStatus
+	(*PortForwardingStatus)(nil),  // 35: weft.v1.PortForwardingStatus
+	(*NATRuleStatus)(nil),         // 36: weft.v1.NATRuleStatus
+	(*SecurityGroupStatus)(nil),   // 37: weft.v1.SecurityGroupStatus
+	(*AddressGroupStatus)(nil),    // 38: weft.v1.AddressGroupStatus
+	(*SecurityPolicyStatus)(nil),  // 39: weft.v1.SecurityPolicyStatus
+	(*LoadBalancerStatus)(nil),    // 40: weft.v1.LoadBalancerStatus
+	(*ListenerStatus)(nil),        // 41: weft.v1.ListenerStatus
+	(*PoolStatus)(nil),            // 42: weft.v1.PoolStatus
+	(*HealthMonitorStatus)(nil),   // 43: weft.v1.HealthMonitorStatus
+	(*LinkStatus)(nil),            // 44: weft.v1.LinkStatus
+	(*FlowRuleStatus)(nil),        // 45: weft.v1.FlowRuleStatus
 }
 var file_weft_v1_resource_proto_depIdxs = []int32{
 	6,  // 0: weft.v1.Resource.labels:type_name -> weft.v1.Resource.LabelsEntry
@@ -1294,34 +1331,36 @@ var file_weft_v1_resource_proto_depIdxs = []int32{
 	21, // 17: weft.v1.Resource.load_balancer_spec:type_name -> weft.v1.LoadBalancerSpec
 	22, // 18: weft.v1.Resource.listener_spec:type_name -> weft.v1.ListenerSpec
 	23, // 19: weft.v1.Resource.pool_spec:type_name -> weft.v1.PoolSpec
-	24, // 20: weft.v1.Resource.link_spec:type_name -> weft.v1.LinkSpec
-	25, // 21: weft.v1.Resource.flow_rule_spec:type_name -> weft.v1.FlowRuleSpec
-	3,  // 22: weft.v1.Resource.status:type_name -> weft.v1.Status
-	0,  // 23: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
-	4,  // 24: weft.v1.Status.conditions:type_name -> weft.v1.Condition
-	26, // 25: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
-	27, // 26: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
-	28, // 27: weft.v1.Status.port:type_name -> weft.v1.PortStatus
-	29, // 28: weft.v1.Status.host:type_name -> weft.v1.HostStatus
-	30, // 29: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
-	31, // 30: weft.v1.Status.router:type_name -> weft.v1.RouterStatus
-	32, // 31: weft.v1.Status.trunk:type_name -> weft.v1.TrunkStatus
-	33, // 32: weft.v1.Status.floating_ip:type_name -> weft.v1.FloatingIPStatus
-	34, // 33: weft.v1.Status.port_forwarding:type_name -> weft.v1.PortForwardingStatus
-	35, // 34: weft.v1.Status.nat_rule:type_name -> weft.v1.NATRuleStatus
-	36, // 35: weft.v1.Status.security_group:type_name -> weft.v1.SecurityGroupStatus
-	37, // 36: weft.v1.Status.address_group:type_name -> weft.v1.AddressGroupStatus
-	38, // 37: weft.v1.Status.security_policy:type_name -> weft.v1.SecurityPolicyStatus
-	39, // 38: weft.v1.Status.load_balancer:type_name -> weft.v1.LoadBalancerStatus
-	40, // 39: weft.v1.Status.listener:type_name -> weft.v1.ListenerStatus
-	41, // 40: weft.v1.Status.pool:type_name -> weft.v1.PoolStatus
-	42, // 41: weft.v1.Status.link:type_name -> weft.v1.LinkStatus
-	43, // 42: weft.v1.Status.flow_rule:type_name -> weft.v1.FlowRuleStatus
-	43, // [43:43] is the sub-list for method output_type
-	43, // [43:43] is the sub-list for method input_type
-	43, // [43:43] is the sub-list for extension type_name
-	43, // [43:43] is the sub-list for extension extendee
-	0,  // [0:43] is the sub-list for field type_name
+	24, // 20: weft.v1.Resource.health_monitor_spec:type_name -> weft.v1.HealthMonitorSpec
+	25, // 21: weft.v1.Resource.link_spec:type_name -> weft.v1.LinkSpec
+	26, // 22: weft.v1.Resource.flow_rule_spec:type_name -> weft.v1.FlowRuleSpec
+	3,  // 23: weft.v1.Resource.status:type_name -> weft.v1.Status
+	0,  // 24: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
+	4,  // 25: weft.v1.Status.conditions:type_name -> weft.v1.Condition
+	27, // 26: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
+	28, // 27: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
+	29, // 28: weft.v1.Status.port:type_name -> weft.v1.PortStatus
+	30, // 29: weft.v1.Status.host:type_name -> weft.v1.HostStatus
+	31, // 30: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
+	32, // 31: weft.v1.Status.router:type_name -> weft.v1.RouterStatus
+	33, // 32: weft.v1.Status.trunk:type_name -> weft.v1.TrunkStatus
+	34, // 33: weft.v1.Status.floating_ip:type_name -> weft.v1.FloatingIPStatus
+	35, // 34: weft.v1.Status.port_forwarding:type_name -> weft.v1.PortForwardingStatus
+	36, // 35: weft.v1.Status.nat_rule:type_name -> weft.v1.NATRuleStatus
+	37, // 36: weft.v1.Status.security_group:type_name -> weft.v1.SecurityGroupStatus
+	38, // 37: weft.v1.Status.address_group:type_name -> weft.v1.AddressGroupStatus
+	39, // 38: weft.v1.Status.security_policy:type_name -> weft.v1.SecurityPolicyStatus
+	40, // 39: weft.v1.Status.load_balancer:type_name -> weft.v1.LoadBalancerStatus
+	41, // 40: weft.v1.Status.listener:type_name -> weft.v1.ListenerStatus
+	42, // 41: weft.v1.Status.pool:type_name -> weft.v1.PoolStatus
+	43, // 42: weft.v1.Status.health_monitor:type_name -> weft.v1.HealthMonitorStatus
+	44, // 43: weft.v1.Status.link:type_name -> weft.v1.LinkStatus
+	45, // 44: weft.v1.Status.flow_rule:type_name -> weft.v1.FlowRuleStatus
+	45, // [45:45] is the sub-list for method output_type
+	45, // [45:45] is the sub-list for method input_type
+	45, // [45:45] is the sub-list for extension type_name
+	45, // [45:45] is the sub-list for extension extendee
+	0,  // [0:45] is the sub-list for field type_name
 }
 
 func init() { file_weft_v1_resource_proto_init() }
@@ -1330,6 +1369,7 @@ func file_weft_v1_resource_proto_init() {
 		return
 	}
 	file_weft_v1_flow_proto_init()
+	file_weft_v1_healthmonitor_proto_init()
 	file_weft_v1_host_proto_init()
 	file_weft_v1_link_proto_init()
 	file_weft_v1_loadbalancer_proto_init()
@@ -1356,6 +1396,7 @@ func file_weft_v1_resource_proto_init() {
 		(*Resource_LoadBalancerSpec)(nil),
 		(*Resource_ListenerSpec)(nil),
 		(*Resource_PoolSpec)(nil),
+		(*Resource_HealthMonitorSpec)(nil),
 		(*Resource_LinkSpec)(nil),
 		(*Resource_FlowRuleSpec)(nil),
 	}
@@ -1376,6 +1417,7 @@ func file_weft_v1_resource_proto_init() {
 		(*Status_LoadBalancer)(nil),
 		(*Status_Listener)(nil),
 		(*Status_Pool)(nil),
+		(*Status_HealthMonitor)(nil),
 		(*Status_Link)(nil),
 		(*Status_FlowRule)(nil),
 	}

@@ -1,6 +1,7 @@
 package lb_test
 
 import (
+	"errors"
 	"fmt"
 	"net"
 	"path/filepath"
@@ -153,6 +154,16 @@ func TestExample(t *testing.T) {
 	}
 	for _, key := range []string{"loadbalancer/shop/www", "listener/shop/http", "pool/shop/servers"} {
 		c.Phase(key, weftv1.Status_PHASE_ACTIVE)
+	}
+	c.Phase("healthmonitor/shop/servers", weftv1.Status_PHASE_ACTIVE)
+	c.Eventually(30*time.Second, "both servers answer their monitor", func() error {
+		if out := c.Weft("describe", "pool/shop/servers"); strings.Count(out, "ONLINE since") != 2 {
+			return errors.New(out)
+		}
+		return nil
+	})
+	if out := c.Weft("get", "healthmonitors", "-p", "shop"); !strings.Contains(out, "ONLINE") {
+		t.Errorf("weft get healthmonitors says\n%s", out)
 	}
 	if out := c.Weft("get", "pools", "-p", "shop"); !strings.Contains(out, "one 25%, two 75%") {
 		t.Errorf("weft get pools says\n%s", out)

@@ -75,7 +75,8 @@ spec: {loadBalancer: shop, protocol: udp, ports: "53", pool: dns}
 // lab is the cloud with its endpoints.
 type lab struct {
 	*e2e.Cloud
-	vm map[string]*netlab.Endpoint
+	vm      map[string]*netlab.Endpoint
+	servers map[string]*netlab.Server // that take TCP connections
 }
 
 // endpoints are those of the lab: two clients and two members on the load balancer's network, one of each behind the router.
@@ -84,7 +85,7 @@ var endpoints = []struct{ name, network, host string }{
 }
 
 func newLab(t *testing.T, more string) *lab {
-	l := &lab{e2e.New(t, e2e.Options{Hosts: e2e.Hosts(2)}), map[string]*netlab.Endpoint{}}
+	l := &lab{e2e.New(t, e2e.Options{Hosts: e2e.Hosts(2)}), map[string]*netlab.Endpoint{}, map[string]*netlab.Server{}}
 	l.Apply(cloud, pool("web", "", "s1", "s2", "s3"), pool("dns", "", "s1", "s3"))
 	var names []string
 	for i, e := range endpoints {
@@ -98,7 +99,7 @@ func newLab(t *testing.T, more string) *lab {
 	}
 	l.Active(names...)
 	for _, s := range []string{"s1", "s2", "s3"} {
-		netlab.Must(l.vm[s].ServeTCP(":8080"))(t)
+		l.servers[s] = netlab.Must(l.vm[s].ServeTCP(":8080"))(t)
 		netlab.Must(l.vm[s].ServeUDP(":53"))(t)
 	}
 	return l
