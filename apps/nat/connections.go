@@ -137,7 +137,7 @@ func (k *keeper) end(host string, all *ends, now time.Time, s compile.Switches) 
 func (k *keeper) often(of intent.Translation) int {
 	g, _ := k.Gateways.Peek(of.Router)
 	e, is := k.Externals.Peek(intent.ExternalKey{Network: g.Network, IP: of.External})
-	if is && e.Host != of.Host && !(of.Internal.IsValid() && of.Internal.IsSingleIP()) {
+	if is && e.Host != of.Host && !of.Internal.IsSingleIP() {
 		return 1
 	}
 	return flushes
