@@ -8,6 +8,7 @@ import (
 	"github.com/weft-sdn/weft/apps/binding"
 	"github.com/weft-sdn/weft/apps/byhand"
 	"github.com/weft-sdn/weft/apps/dhcp"
+	"github.com/weft-sdn/weft/apps/firewall"
 	"github.com/weft-sdn/weft/apps/l2"
 	"github.com/weft-sdn/weft/apps/mcast"
 	"github.com/weft-sdn/weft/apps/monitor"
@@ -54,6 +55,7 @@ func All(t *intent.Tables, cfg Config) []compile.App {
 		security.New(t),           // 18
 		balancer.New(t),           // 20
 		monitor.New(t),            // 22
+		firewall.New(t),           // 21
 		byhand.New(t),             // 26
 	}
 }

@@ -100,6 +100,14 @@ func apply(t *intent.Tables, e edit) {
 		t.Addresses.Delete(address(e))
 	case "no addresses":
 		t.AddressSets.Delete(addressGroup)
+	case "firewall":
+		t.FirewallGroups.Put(firewallGroup(e))
+	case "no firewall":
+		t.FirewallGroups.Delete(firewallGroup(e).Key)
+	case "firewall policy":
+		t.RuleLists.Put(firewallPolicy(e))
+	case "no firewall policy":
+		t.RuleLists.Delete(firewallPolicy(e).Key)
 	case "balancer":
 		t.LoadBalancers.Put(balancer(e))
 	case "no balancer":
@@ -515,6 +523,7 @@ func drawEdit(t *rapid.T) edit {
 			"switch", "no switch", "switch port", "no switch port", "sighting", "no sighting", "link", "no link", "by hand", "by hand", "no by hand", "edge", "edge", "no edge", "path", "path", "path", "no path",
 			"gateway", "gateway", "no gateway", "floating", "floating", "no floating", "forwarding", "no forwarding", "rule", "rule", "no rule", "away", "back", "neighbour", "no neighbour",
 			"groups", "groups", "list", "list", "list", "no list", "addresses", "addresses", "no address", "no addresses",
+			"firewall", "firewall", "no firewall", "firewall policy", "firewall policy", "no firewall policy",
 			"balancer", "balancer", "no balancer", "listener", "listener", "no listener", "pool", "pool", "no pool", "monitor", "monitor", "no monitor", "health", "no health"}).Draw(t, "op"),
 		Net:  rapid.IntRange(0, 3).Draw(t, "net"),
 		Port: rapid.IntRange(0, 4).Draw(t, "port"),
@@ -554,15 +563,19 @@ func TestIncrementalIsFromScratch(t *testing.T) {
 	})
 }
 
-// legitimate tells conflicts that rows cause from mistakes in apps: two ports that have one address, or two interfaces with
-// one OpenFlow port number, which the catalog and Open vSwitch exclude but random rows do not.
+// legitimate tells conflicts that rows cause from mistakes in apps: two ports that have one address, two interfaces with
+// one OpenFlow port number, or a router's gateway on the network of one of its interfaces that is in another firewall group, which the catalog
+// and Open vSwitch exclude but random rows do not. A flow by hand may be in the place of any.
 func legitimate(c compile.Conflict) bool {
-	for _, o := range c.Owners {
-		if !strings.HasPrefix(o.Subject, "port/") {
-			return false
+	if slices.ContainsFunc(c.Owners, func(o compile.Owner) bool { return strings.HasPrefix(o.Subject, "flowrule/") }) {
+		return true
+	}
+	for _, kind := range []string{"port/", "firewallgroup/"} {
+		if !slices.ContainsFunc(c.Owners, func(o compile.Owner) bool { return !strings.HasPrefix(o.Subject, kind) }) {
+			return true
 		}
 	}
-	return true
+	return false
 }
 
 // lab is two networks over two hosts: vm0 and vm2 on h0, vm1 and vm3 on h1; even networks have vm0 and vm1.

@@ -147,6 +147,12 @@ func goldenLab(t *testing.T) *compiletest.Probe {
 	apply(tables, edit{Op: "listener"})
 	apply(tables, edit{Op: "pool", Host: 1, Net: 1, Port: 2})
 	apply(tables, edit{Op: "monitor", Flag: true})
+	// The router's interfaces on net0 and its gateway are in a firewall group with two policies, its interfaces on net1 in one without rules
+	// about what leaves.
+	for i := range 2 {
+		apply(tables, edit{Op: "firewall policy", Net: i, Flag: i == 0})
+		apply(tables, edit{Op: "firewall", Port: i, Alt: 1, Flag: i == 0})
+	}
 	if result := probe.StepResult(); len(result.Problems) > 0 {
 		t.Fatal(result.Problems[0].Owner, result.Problems[0].Err)
 	}

@@ -10,7 +10,6 @@ import (
 
 	"github.com/weft-sdn/weft/apps/carry"
 	"github.com/weft-sdn/weft/apps/pipeline"
-	"github.com/weft-sdn/weft/apps/security"
 	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/intent"
 	"github.com/weft-sdn/weft/controller/reconcile"
@@ -221,7 +220,7 @@ func (c *core) describeSwitch(name string, host *weftv1.HostStatus, v *verdict) 
 	host.Flows, host.RealisedRevision = uint32(s.Flows), s.Realised
 	host.Lag = max(c.board.Compiled()-s.Realised, 0)
 	host.DriftMended += s.Stats.Drift
-	host.ConnectionsCut = c.board.Sum(security.Cut, "host/"+name).Packets
+	host.ConnectionsCut = c.board.Sum(intent.ConnectionsCut, "host/"+name).Packets
 	host.Drops = map[string]uint64{}
 	for reason, n := range c.board.Counts(name, compile.Drops) {
 		host.Drops[reason] = n.Packets

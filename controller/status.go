@@ -44,6 +44,10 @@ func (c *core) Overlay(res *weftv1.Resource) {
 		c.overlayNATRule(key, &v)
 	case intent.KindSecurityGroup, intent.KindSecurityPolicy:
 		c.overlayRules(key, v.status)
+	case intent.KindFirewallPolicy:
+		c.overlayFirewallPolicy(key, res)
+	case intent.KindFirewallGroup:
+		c.overlayFirewallGroup(key, v.status.GetFirewallGroup())
 	case intent.KindLoadBalancer:
 		c.overlayLoadBalancer(key, v.status.GetLoadBalancer())
 	case intent.KindListener:

@@ -252,6 +252,9 @@ func (w *world) replace(resources []*weftv1.Resource, unread []intent.Key, revis
 	for s := range w.tables.AddressSets.Scan() {
 		w.dropUnless(seen, s.Key)
 	}
+	for g := range w.tables.FirewallGroups.Scan() {
+		w.dropUnless(seen, g.Key)
+	}
 	for b := range w.tables.LoadBalancers.Scan() {
 		w.dropUnless(seen, b.Key)
 	}
@@ -332,6 +335,16 @@ func (w *world) put(res *weftv1.Resource) {
 		if row, err = intent.RuleListRow(res); err == nil {
 			w.tables.RuleLists.Put(row)
 		}
+	case intent.KindFirewallPolicy:
+		var row intent.RuleList
+		if row, err = intent.FirewallPolicyRow(res); err == nil {
+			w.tables.RuleLists.Put(row)
+		}
+	case intent.KindFirewallGroup:
+		var row intent.FirewallGroup
+		if row, err = intent.FirewallGroupRow(res); err == nil {
+			w.tables.FirewallGroups.Put(row)
+		}
 	case intent.KindAddressGroup:
 		err = w.putAddressGroup(res)
 	case intent.KindLoadBalancer:
@@ -401,8 +414,10 @@ func (w *world) drop(key intent.Key) {
 		w.tables.PortForwardings.Delete(key)
 	case intent.KindNATRule:
 		w.tables.NATRules.Delete(key)
-	case intent.KindSecurityGroup, intent.KindSecurityPolicy:
+	case intent.KindSecurityGroup, intent.KindSecurityPolicy, intent.KindFirewallPolicy:
 		w.tables.RuleLists.Delete(key)
+	case intent.KindFirewallGroup:
+		w.tables.FirewallGroups.Delete(key)
 	case intent.KindAddressGroup:
 		w.dropAddressGroup(key)
 	case intent.KindLoadBalancer:

@@ -117,7 +117,7 @@ func common(host string, out *compile.Out) {
 	}
 	out.Flow(host, pipeline.Hairpin, prioRest, nil, flow.Actions{flow.Goto(pipeline.Server)})
 	out.Flow(host, pipeline.Server, prioRest, flow.Match{pipeline.Router.Is(0)}, nil)
-	out.Flow(host, pipeline.Server, 1, nil, flow.Actions{anywhere(), flow.Resubmit(pipeline.RouterLocal)})
+	out.Flow(host, pipeline.Server, 1, nil, flow.Actions{anywhere(), pipeline.Dealt.Set(1), flow.Resubmit(pipeline.RouterLocal)})
 	out.Flow(host, pipeline.Answered, prioRest, flow.Match{pipeline.Policy.Is(0)}, flow.Actions{flow.Goto(pipeline.Deliver)})
 	out.Flow(host, pipeline.Answered, 1, nil, flow.Actions{flow.Goto(pipeline.Received)})
 }

@@ -86,7 +86,7 @@ func (a app) router(r *table.Reader, v vip, member netip.Addr) flow.Actions {
 		if !ok || !router.Up {
 			continue
 		}
-		do := flow.Actions{pipeline.Router.Set(uint64(router.Tag)), anywhere(), flow.Resubmit(pipeline.RouterLocal)}
+		do := flow.Actions{pipeline.Router.Set(uint64(router.Tag)), anywhere(), pipeline.Dealt.Set(1), flow.Resubmit(pipeline.RouterLocal)}
 		if by == nil {
 			by = do // it may have a route there
 		}

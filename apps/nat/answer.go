@@ -31,7 +31,7 @@ func (a app) answer(r *table.Reader, e intent.External, out *compile.Out) {
 		flow.Actions{pipeline.Router.Set(uint64(o.router.Tag)), pipeline.Outside.Set(1), flow.Goto(pipeline.Untranslate)})
 	// Out of the port that it came in by, too: an endpoint may reach itself by its floating IP.
 	out.Flow(e.Host, pipeline.Turn, prioAddress, flow.Match{o.on(), mac, pipeline.Turned.Is(0)}, flow.Actions{
-		flow.CTClear(), pipeline.Turned.Set(1), flow.SetField(flow.U32(flow.InPort, 0)), flow.Resubmit(pipeline.RouterIn),
+		flow.CTClear(), pipeline.Turned.Set(1), pipeline.CameBy.Set(0), flow.SetField(flow.U32(flow.InPort, 0)), flow.Resubmit(pipeline.RouterIn),
 	})
 	out.Flow(e.Host, pipeline.Translated, prioAddress, flow.Match{o.on(), o.at(), source(e.IP)}, flow.Actions{flow.Goto(pipeline.Turn)})
 	out.Counted(compile.Counter{Kind: Untranslated, Subject: e.Router.String()}, e.Host, pipeline.Translated, prioDrop, flow.Match{o.on(), o.at()}, nil)
@@ -44,7 +44,7 @@ func (a app) answer(r *table.Reader, e intent.External, out *compile.Out) {
 	}
 	for _, host := range a.SitesOf.List(r, e.Network) {
 		out.Flow(host, pipeline.Neighbour, prioAddress, flow.Match{o.on(), hop},
-			flow.Actions{flow.SetField(flow.MAC(flow.EthDst, e.MAC)), flow.Goto(pipeline.Translate)})
+			flow.Actions{flow.SetField(flow.MAC(flow.EthDst, e.MAC)), flow.Goto(pipeline.Firewall)})
 	}
 }
 

@@ -94,6 +94,6 @@ func (a app) known(r *table.Reader, k intent.Neighbour, out *compile.Out) {
 	}
 	for _, host := range a.ReachOf.List(r, k.Network) {
 		out.Flow(host, pipeline.Neighbour, prioKnown, flow.Match{pipeline.Net.Is(uint64(n.Tag)), hop},
-			flow.Actions{flow.SetField(flow.MAC(flow.EthDst, k.MAC)), flow.Goto(pipeline.Translate)})
+			flow.Actions{flow.SetField(flow.MAC(flow.EthDst, k.MAC)), flow.Goto(pipeline.Firewall)})
 	}
 }

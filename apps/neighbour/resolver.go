@@ -103,7 +103,8 @@ func registers(p *punt.Packet) flow.Actions {
 	return flow.Actions{
 		pipeline.Net.Set(p.Register(pipeline.Net)), pipeline.Router.Set(p.Register(pipeline.Router)),
 		pipeline.Outside.Set(p.Register(pipeline.Outside)), pipeline.Turned.Set(p.Register(pipeline.Turned)),
-		pipeline.Error.Set(p.Register(pipeline.Error)),
+		pipeline.Error.Set(p.Register(pipeline.Error)), pipeline.Said.Set(p.Register(pipeline.Said)), pipeline.CameBy.Set(p.Register(pipeline.CameBy)),
+		pipeline.OneWay.Set(p.Register(pipeline.OneWay)), pipeline.Dealt.Set(p.Register(pipeline.Dealt)),
 	}
 }
 
@@ -124,7 +125,7 @@ func (s *resolver) answered(network intent.Key, p *punt.Packet, out *punt.Outbox
 	s.heard[key] = p.At
 	s.Neighbours.Put(intent.Neighbour{Network: network, IP: ip, MAC: mac})
 	for _, h := range s.release(q) {
-		do := append(registers(h), flow.SetField(flow.MAC(flow.EthDst, mac)), flow.Resubmit(pipeline.Translate))
+		do := append(registers(h), flow.SetField(flow.MAC(flow.EthDst, mac)), flow.Resubmit(pipeline.Firewall))
 		out.Send(h.Host, punt.Out{InPort: flow.PortController, Data: h.Data, Actions: do})
 	}
 }

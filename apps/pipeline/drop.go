@@ -32,6 +32,8 @@ const (
 	PolicyDenied DropReason = 16
 	// InvalidState is of packets that belong to no connection and cannot open one.
 	InvalidState DropReason = 17
+	// FirewallDenied is of packets that firewalls of routers do not let through.
+	FirewallDenied DropReason = 20
 )
 
 // DropReasons lists the reasons with their names in metrics and status.
@@ -51,6 +53,7 @@ var DropReasons = []struct {
 	{RogueRouter, "rogue-router"},
 	{PolicyDenied, "policy"},
 	{InvalidState, "invalid-connection-state"},
+	{FirewallDenied, "firewall"},
 }
 
 // Drop drops a frame and counts it. It costs a step of the lookup, and nothing for the frames that follow: what the

@@ -96,6 +96,7 @@ const (
 	TooLarge                        // the network that it goes to does not carry so much
 	TooLargeOutside                 // the external network does not, to which it would go by way of another host
 	Pinged                          // nothing is wrong: it is a ping that came by way of another router
+	Rejected                        // a firewall rejects it
 )
 
 // Tell has the sender of a packet told of its fate.

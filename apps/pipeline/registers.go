@@ -23,6 +23,21 @@ var (
 	Large = flow.Sub{ID: flow.Reg2, Off: 25, Len: 1}
 	// Onward is 1 for a packet that another router of this host has sent on.
 	Onward = flow.Sub{ID: flow.Reg2, Off: 26, Len: 1}
+	// Said is 1 for a packet that a router says itself, or that it says for who a rejected packet was for: no firewall judges it.
+	Said = flow.Sub{ID: flow.Reg2, Off: 27, Len: 1}
+	// OneWay is 1 for a packet that came from a wire: its answers are routed on another host, so that connections are not known here.
+	OneWay = flow.Sub{ID: flow.Reg2, Off: 28, Len: 1}
+	// Dealt is 1 for a packet that a load balancer has given a member. Its sender began the connection, and its answers are not seen here
+	// as those of the member.
+	Dealt = flow.Sub{ID: flow.Reg2, Off: 29, Len: 1}
+	// Heard is 1 for a packet of another host that has been noted in the zones of the routers that it went by.
+	Heard = flow.Sub{ID: flow.Reg2, Off: 30, Len: 1}
+	// CameBy is the firewall group of the interface by which a packet came to its router, 0 for none. It has the register of OutPort, which
+	// is found when a packet has been routed.
+	CameBy = flow.Sub{ID: flow.Reg1, Off: 0, Len: 32}
+	// LeavesBy is the firewall group of the interface by which it leaves, 0 for none. It has part of the register of Policy: the sender's
+	// has been asked then, and the receiver's not.
+	LeavesBy = flow.Sub{ID: flow.Reg15, Off: 0, Len: 32}
 	// Giant is 1 for a frame of a port that is larger than its network carries. Ports of its host in its network may get it;
 	// it goes no further.
 	Giant = flow.Sub{ID: flow.Reg12, Off: 25, Len: 1}
@@ -98,6 +113,8 @@ var (
 	Fresh = flow.Sub{ID: flow.Reg4, Off: 11, Len: 1}
 	// Lasting are the directions (1: ingress, 2: egress) in which the connection goes on when the rule goes that has let it in.
 	Lasting = flow.Sub{ID: flow.Reg4, Off: 12, Len: 2}
+	// Vouched is 1 for a packet of a connection that a firewall has let in on this host, in the direction in which it is known.
+	Vouched = flow.Sub{ID: flow.Reg4, Off: 14, Len: 1}
 	// Step is the part of a list of rules that is asked.
 	Step = flow.Sub{ID: flow.Reg4, Off: 16, Len: 16}
 	// List is the list of rules that is asked (SecurityGroupStatus.tag). It has the register of NextHop4, as policies are asked
@@ -116,10 +133,13 @@ var (
 	MarkCut = flow.Sub{ID: flow.CTMark, Off: 0, Len: 1}
 	// MarkLasting is what Lasting was when it began.
 	MarkLasting = flow.Sub{ID: flow.CTMark, Off: 1, Len: 2}
+	// MarkVouched is what Vouched was when it began, or became when its answers were let through.
+	MarkVouched = flow.Sub{ID: flow.CTMark, Off: 3, Len: 1}
 )
 
 // Shared are pairs of registers that have the same bits: what the first one says has been acted on before the second one is set.
 var Shared = [][2]string{
+	{"outport", "came_by"}, {"policy", "leaves_by"},
 	{"nexthop4", "balancer"}, {"inner", "balancer"}, {"list", "balancer"}, {"slot", "part"}, {"slot", "parted"}, {"edge", "part"}, {"edge", "parted"},
 	{"among", "part"}, {"among", "parted"}, {"nexthop4", "inner"}, {"slot", "edge"}, {"nexthop4", "list"}, {"inner", "list"}, {"slot", "among"}, {"edge", "among"},
 	{"nexthop6", "peer4"}, {"nexthop6", "peer6"}, {"peer4", "peer6"}, {"shard", "zone"}, {"judged", "outgoing"}, {"judged", "decided"}, {"judged", "passed"},
@@ -163,6 +183,12 @@ var Registers = []Register{
 	{"chosen", Chosen, "1: only hosts with a port that asked for its group get the frame"},
 	{"large", Large, "1: the packet is larger than the network that it is routed to carries"},
 	{"onward", Onward, "1: another router has sent the packet on"},
+	{"said", Said, "1: a router says it itself"},
+	{"one_way", OneWay, "1: the packet came from a wire, and its answers do not come by here"},
+	{"dealt", Dealt, "1: a load balancer has given the packet a member"},
+	{"heard", Heard, "1: the packet has been noted in the zones of the routers that it went by"},
+	{"came_by", CameBy, "firewall group of the interface by which the packet came to its router"},
+	{"leaves_by", LeavesBy, "firewall group of the interface by which it leaves"},
 	{"giant", Giant, "1: the frame is larger than its network carries"},
 	{"shard", Shard, "which of the network's local ports a copy is for"},
 	{"policy", Policy, "what the port's security groups and policies come to: the sender's, then the receiver's; 0: everything passes"},
@@ -181,6 +207,7 @@ var Registers = []Register{
 	{"tracked", Tracked, "1: the sender's side has looked the connection up"},
 	{"fresh", Fresh, "1: the packet opens a connection, which is not remembered yet"},
 	{"lasting", Lasting, "directions (1: ingress, 2: egress) in which the connection outlives its rule"},
+	{"vouched", Vouched, "1: a firewall of this host has let the connection in"},
 	{"step", Step, "part of a list of rules that is asked"},
 	{"list", List, "list of rules that is asked"},
 	{"among", Among, "set of addresses among which the other end is sought"},

@@ -36,7 +36,13 @@ const (
 	Outward         = 120
 	RouteSize       = 124
 	Neighbour       = 128
+	Firewall        = 129
+	FirewallTrack   = 130
+	FirewallState   = 131
 	Balance         = 132
+	FirewallVerdict = 133
+	FirewallLists   = 134
+	PassOn          = 135
 	Translate       = 136
 	Translated      = 140
 	Turn            = 144
@@ -266,12 +272,13 @@ var Tables = []Table{
 	},
 	{
 		ID: RouterLocal, Name: "router_local",
-		Doc:   "Answers what is meant for the router itself, and drops what no router forwards.",
-		Match: fields(flow.Reg2, flow.Reg5, flow.Reg13, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ICMPv4Type, flow.ICMPv4Code, flow.ICMPv6Type, flow.ICMPv6Code),
-		Set:   fields(flow.Reg13, flow.InPort, flow.Reg2, flow.XXReg2, flow.EthSrc, flow.EthDst, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ICMPv4Type, flow.ICMPv6Type, flow.Reg6, flow.Reg7),
+		Doc:   "Answers what is meant for the router itself, and drops what no router forwards. Notes by which interface packets came, where that is in a firewall group.",
+		Match: fields(flow.Reg0, flow.Reg1, flow.Reg2, flow.Reg5, flow.Reg13, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ICMPv4Type, flow.ICMPv4Code, flow.ICMPv6Type, flow.ICMPv6Code),
+		Set:   fields(flow.Reg13, flow.InPort, flow.Reg1, flow.Reg2, flow.XXReg2, flow.EthSrc, flow.EthDst, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.IPTTL, flow.ICMPv4Type, flow.ICMPv6Type, flow.Reg6, flow.Reg7),
 		Next:  []uint8{PolicyRoute, L2, ToController, Balance},
+		Again: RouterLocal,
 		Miss:  Miss{Goto: PolicyRoute},
-		Apps:  []string{"balancer", "base", "nat", "route"},
+		Apps:  []string{"balancer", "base", "firewall", "nat", "route"},
 	},
 	{
 		ID: PolicyRoute, Name: "policy_route",
@@ -317,12 +324,36 @@ var Tables = []Table{
 	},
 	{
 		ID: Neighbour, Name: "neighbour",
-		Doc:   "Finds the MAC address of the next hop. What goes to another router is at that one now, on this host; that ends, as each router takes one off the packet's time to live.",
+		Doc:   "Finds the MAC address of the next hop.",
 		Match: fields(flow.Reg0, flow.Reg12, flow.EthType, flow.Reg6, flow.XXReg2),
-		Set:   fields(flow.Reg13, flow.Reg2, flow.Reg5, flow.EthDst),
-		Next:  []uint8{Translate, Dropped, ToController},
-		Again: RouterLocal,
+		Set:   fields(flow.Reg13, flow.Reg2, flow.EthDst),
+		Next:  []uint8{Firewall, Dropped, ToController},
 		Apps:  []string{"l2", "nat", "neighbour", "route"},
+	},
+	{
+		ID: Firewall, Name: "firewall",
+		Doc:   "Tells by which firewall group's interface a packet leaves its router, and in which zone its connection is tracked. What routers without firewalls forward passes, and what routers say themselves.",
+		Match: fields(flow.Reg0, flow.Reg2, flow.Reg5, flow.EthType),
+		Set:   fields(flow.Reg3, flow.Reg15),
+		Next:  []uint8{FirewallTrack, PassOn},
+		Miss:  Miss{Goto: PassOn},
+		Apps:  []string{"base", "firewall"},
+	},
+	{
+		ID: FirewallTrack, Name: "firewall_track",
+		Doc:   "Has the connection looked up, unless the sender's side has done so, Open vSwitch does not track the protocol, or the answers do not come by this host.",
+		Match: fields(flow.Reg1, flow.Reg2, flow.Reg4, flow.Reg15, flow.EthType, flow.IPProto),
+		Set:   fields(flow.Reg4),
+		Next:  []uint8{FirewallState, PassOn},
+		Apps:  []string{"firewall"},
+	},
+	{
+		ID: FirewallState, Name: "firewall_state",
+		Doc:   "Tells by the connection's state whether the policies are asked about the packet itself, or about those that it answers.",
+		Match: fields(flow.Reg2, flow.Reg4, flow.CTState),
+		Set:   fields(flow.Reg2, flow.Reg4),
+		Next:  []uint8{FirewallVerdict, FirewallLists, PassOn, Dropped},
+		Apps:  []string{"firewall"},
 	},
 	{
 		ID: Balance, Name: "balance",
@@ -332,6 +363,33 @@ var Tables = []Table{
 		Next:  []uint8{Balanced, ToController},
 		Again: Balance,
 		Apps:  []string{"balancer", "monitor", "security"},
+	},
+	{
+		ID: FirewallVerdict, Name: "firewall_verdict",
+		Doc:   "Does with a packet what the policies have decided: first that of the interface by which it came, then that of the one by which it leaves.",
+		Match: fields(flow.Reg1, flow.Reg2, flow.Reg4, flow.Reg15, flow.EthType, flow.CTState, flow.CTMark),
+		Set:   fields(flow.Reg2, flow.Reg4, flow.Reg13, flow.CTMark),
+		Next:  []uint8{FirewallLists, PassOn, Dropped, ToController},
+		Again: FirewallVerdict,
+		Apps:  []string{"firewall"},
+	},
+	{
+		ID: FirewallLists, Name: "firewall_lists",
+		Doc:   "Asks the policy of a firewall group: about what comes by its interfaces, or about what leaves by them.",
+		Match: fields(flow.Reg1, flow.Reg4, flow.Reg15),
+		Set:   fields(flow.Reg4, flow.Reg6),
+		Next:  []uint8{RuleLists},
+		Apps:  []string{"firewall"},
+	},
+	{
+		ID: PassOn, Name: "pass_on",
+		Doc:   "Takes what goes to another router to that one, on this host; that ends, as each router takes one off the packet's time to live.",
+		Match: fields(flow.Reg0, flow.Reg4, flow.Reg5, flow.EthDst, flow.EthType),
+		Set:   fields(flow.CTMark, flow.Reg1, flow.Reg2, flow.Reg4, flow.Reg5),
+		Next:  []uint8{Translate},
+		Miss:  Miss{Goto: Translate},
+		Again: RouterLocal,
+		Apps:  []string{"base", "route"},
 	},
 	{
 		ID: Translate, Name: "translate",
@@ -355,7 +413,7 @@ var Tables = []Table{
 		ID: Turn, Name: "turn",
 		Doc:   "Has packets begin anew as if they came from outside that are for an external address which is on this host itself.",
 		Match: fields(flow.Reg0, flow.Reg13, flow.EthDst),
-		Set:   fields(flow.InPort, flow.Reg13),
+		Set:   fields(flow.InPort, flow.Reg1, flow.Reg13),
 		Next:  []uint8{L2},
 		Again: RouterIn,
 		Miss:  Miss{Goto: L2},
@@ -381,7 +439,7 @@ var Tables = []Table{
 		ID: Server, Name: "server",
 		Doc:   "Sends packets on to the member that its connection has: over the load balancer's own network, or by a router.",
 		Match: fields(flow.Reg0, flow.Reg5, flow.EthType, flow.IPv4Dst, flow.IPv6Dst),
-		Set:   fields(flow.Reg5, flow.EthDst, flow.InPort),
+		Set:   fields(flow.Reg2, flow.Reg5, flow.EthDst, flow.InPort),
 		Next:  []uint8{L2},
 		Again: RouterLocal,
 		Apps:  []string{"balancer"},
@@ -529,15 +587,17 @@ var Tables = []Table{
 		ID: Rules, Name: "rules",
 		Doc:   "Holds the rules, each once for the host. The first of a list that matches decides.",
 		Match: fields(flow.Reg4, flow.Reg6, flow.EthType, flow.IPProto, flow.IPFrag, flow.CTState, flow.CTNwSrc, flow.CTNwDst, flow.CTIPv6Src, flow.CTIPv6Dst, flow.CTNwProto, flow.CTTpSrc, flow.CTTpDst, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.TCPSrc, flow.TCPDst, flow.UDPSrc, flow.UDPDst, flow.SCTPSrc, flow.SCTPDst, flow.ICMPv4Type, flow.ICMPv4Code, flow.ICMPv6Type, flow.ICMPv6Code),
-		Set:   fields(flow.Reg4),
+		Set:   fields(flow.Reg4, flow.Reg7, flow.Reg8, flow.XXReg2),
+		Again: Remotes,
 		Apps:  []string{"security"},
 	},
 	{
 		ID: Deliver, Name: "deliver",
 		Doc:   "Hands the frame to the port in outport.",
-		Match: fields(flow.Reg0, flow.Reg1, flow.Reg4),
-		Set:   fields(flow.CTMark),
-		Apps:  []string{"base", "security"},
+		Match: fields(flow.Reg0, flow.Reg1, flow.Reg2, flow.Reg4, flow.Reg5, flow.EthType, flow.EthSrc),
+		Set:   fields(flow.Reg2, flow.CTMark),
+		Again: Deliver,
+		Apps:  []string{"base", "firewall", "security"},
 	},
 	{
 		ID: ToController, Name: "to_controller",

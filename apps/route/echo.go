@@ -13,7 +13,7 @@ import (
 // head are the addresses of a frame.
 type head struct {
 	src, dst flow.MACAddr
-	from     netip.Addr
+	from, to netip.Addr
 }
 
 // headOf reads the addresses of a frame that is an IP packet.
@@ -25,7 +25,8 @@ func headOf(frame []byte) (head, bool) {
 		return head{}, false
 	}
 	from, ok := netip.AddrFromSlice(ip.NetworkFlow().Src().Raw())
-	return head{flow.MACAddr(eth.SrcMAC), flow.MACAddr(eth.DstMAC), from}, ok
+	to, also := netip.AddrFromSlice(ip.NetworkFlow().Dst().Raw())
+	return head{flow.MACAddr(eth.SrcMAC), flow.MACAddr(eth.DstMAC), from, to}, ok && also
 }
 
 // echoed is the answer to a ping.

@@ -19,6 +19,7 @@ var codes = map[pipeline.Fate]struct{ v4, v6 pipeline.ICMPCode }{
 	pipeline.NoHost:          {v4: pipeline.ICMPCode{Type: 3, Code: 1}, v6: pipeline.ICMPCode{Type: 1, Code: 3}},
 	pipeline.NoPort:          {v4: pipeline.ICMPCode{Type: 3, Code: 3}, v6: pipeline.ICMPCode{Type: 1, Code: 4}},
 	pipeline.TooLarge:        {v4: pipeline.ICMPCode{Type: 3, Code: 4}, v6: pipeline.ICMPCode{Type: 2, Code: 0}},
+	pipeline.Rejected:        {v4: pipeline.ICMPCode{Type: 3, Code: 13}, v6: pipeline.ICMPCode{Type: 1, Code: 1}},
 	pipeline.TooLargeOutside: {v4: pipeline.ICMPCode{Type: 3, Code: 4}, v6: pipeline.ICMPCode{Type: 2, Code: 0}},
 }
 
@@ -70,7 +71,20 @@ func (a *answerer) answer(r *table.Reader, p *packets.Packet, port intent.Port, 
 		return nil, nil
 	}
 	e.MAC, e.To, e.From = a.gateway(r, port, router), port.MAC, a.faces(r, p, port.Network, router)
+	return a.frame(p, e)
+}
+
+// frame is what a sender gets: an ICMP error, or where a firewall rejects a segment of TCP, a reset from who that was for.
+func (a *answerer) frame(p *packets.Packet, e pipeline.ICMPError) ([]byte, error) {
+	if resets(p) {
+		return pipeline.ResetOf(p.Data, e.MAC, e.To)
+	}
 	return e.Frame(p.Data)
+}
+
+// resets tells whether a packet is answered by a TCP reset.
+func resets(p *packets.Packet) bool {
+	return pipeline.Fate(p.Why) == pipeline.Rejected && pipeline.IsSegment(p.Data)
 }
 
 // reply is what is to be said of a packet.

@@ -171,7 +171,7 @@ func (a app) neighbour(r *table.Reader, p intent.Port, out *compile.Out) {
 	found := func(prio uint16, ip netip.Addr, mac flow.MACAddr) {
 		for _, host := range hosts {
 			out.Flow(host, pipeline.Neighbour, prio, flow.Match{pipeline.Net.Is(uint64(n.Tag)), hopIs(ip)},
-				flow.Actions{flow.SetField(flow.MAC(flow.EthDst, mac)), flow.Goto(pipeline.Translate)})
+				flow.Actions{flow.SetField(flow.MAC(flow.EthDst, mac)), flow.Goto(pipeline.Firewall)})
 		}
 	}
 	for _, ip := range p.IPs {

@@ -59,8 +59,13 @@ func (a app) active(r *table.Reader, router intent.Router, out *compile.Out) {
 	}
 }
 
-// handOver takes packets that are for another router to that one, which is on the same host.
+// handOver takes packets that are for another router to that one, which is on the same host. There they are of another zone of connection
+// tracking, so that what is known of their connection is remembered before, and forgotten.
 func (a app) handOver(r *table.Reader, o intent.Onward, out *compile.Out) {
+	from, ok := a.Routers.Get(r, o.From)
+	if !ok || !from.Up {
+		return
+	}
 	to, ok := a.Routers.Get(r, o.To)
 	n, known := a.Networks.Get(r, o.Network)
 	if !ok || !to.Up || !known {
@@ -70,10 +75,17 @@ func (a app) handOver(r *table.Reader, o intent.Onward, out *compile.Out) {
 		if i.Key.Router != o.To {
 			continue
 		}
+		net, at := pipeline.Net.Is(uint64(n.Tag)), flow.MAC(flow.EthDst, i.MAC)
 		for _, host := range a.ActiveOn.List(r, o.From) {
-			out.Flow(host, pipeline.Neighbour, prioRouter,
-				flow.Match{pipeline.Net.Is(uint64(n.Tag)), hopIs(o.IP)},
-				flow.Actions{pipeline.Router.Set(uint64(to.Tag)), pipeline.Onward.Set(1), flow.SetField(flow.MAC(flow.EthDst, i.MAC)), flow.Resubmit(pipeline.RouterLocal)})
+			out.Flow(host, pipeline.Neighbour, prioRouter, flow.Match{net, hopIs(o.IP)}, flow.Actions{flow.SetField(at), flow.Goto(pipeline.Firewall)})
+			match := flow.Match{net, pipeline.Router.Is(uint64(from.Tag)), at, ofFamily(o.IP)}
+			do := flow.Actions{
+				pipeline.Forget(), pipeline.CameBy.Set(0), pipeline.Router.Set(uint64(to.Tag)), pipeline.Onward.Set(1), flow.Resubmit(pipeline.RouterLocal),
+			}
+			out.Flow(host, pipeline.PassOn, prioRouter, match, do)
+			if a.GuardedOn.Has(r, host, true) {
+				out.Flow(host, pipeline.PassOn, prioRouter+1, append(match[:len(match):len(match)], pipeline.Fresh.Is(1)), append(flow.Actions{pipeline.Remember()}, do...))
+			}
 		}
 	}
 }

@@ -22,7 +22,7 @@ func (a *answerer) routed(r *table.Reader, p *packets.Packet, router intent.Rout
 		return nil, nil, nil
 	}
 	i, inside := a.HopInterface(r, router.Key, h.from)
-	do := flow.Actions{pipeline.Router.Set(uint64(router.Tag))}
+	do := flow.Actions{pipeline.Router.Set(uint64(router.Tag)), pipeline.Said.Set(1)}
 	e.To = h.src // table neighbour knows better
 	switch outside := p.Register(pipeline.Outside) == 1; {
 	case outside && inside:
@@ -34,12 +34,29 @@ func (a *answerer) routed(r *table.Reader, p *packets.Packet, router intent.Rout
 		return frame, do, err
 	case outside:
 		e.MAC, e.From = h.dst, a.facesOutside(r, router)
-		do = append(do, pipeline.Error.Set(1))
+		if pipeline.Fate(p.Why) == pipeline.Rejected { // it has been routed, and is for the MAC address of its next hop
+			e.MAC = a.macOutside(r, p.Host, router, h.to)
+		}
+		if !resets(p) { // a reset is the answer of who the packet was for, and is translated as such
+			do = append(do, pipeline.Error.Set(1))
+		}
 	default:
 		e.MAC, e.From = router.MAC, a.faces(r, p, i.Network, router)
 	}
-	frame, err := e.Frame(p.Data)
+	frame, err := a.frame(p, e)
 	return frame, append(do, flow.Resubmit(pipeline.Route)), err
+}
+
+// macOutside returns the MAC address that an address inside has outside, on a host: that of its floating IP there, or else the gateway's.
+func (a *answerer) macOutside(r *table.Reader, host string, router intent.Router, inside netip.Addr) flow.MACAddr {
+	g, _ := a.Gateways.Get(r, router.Key)
+	for _, key := range a.FloatsOf.List(r, router.Key) {
+		f, _ := a.FloatingIPs.Get(r, key)
+		if e, ok := a.Externals.Get(r, intent.ExternalKey{Network: f.Network, IP: f.IP}); ok && f.Fixed == inside && e.Host == host {
+			return e.MAC
+		}
+	}
+	return g.MAC
 }
 
 // facesOutside returns a router's addresses on its external network.

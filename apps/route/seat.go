@@ -82,7 +82,7 @@ func (a app) front(r *table.Reader, i intent.RouterInterface, out *compile.Out) 
 	if !ok {
 		return
 	}
-	net, enter := pipeline.Net.Is(uint64(n.Tag)), flow.Actions{pipeline.Via.Set(0), flow.Goto(pipeline.RouterIn)}
+	net, enter := pipeline.Net.Is(uint64(n.Tag)), flow.Actions{pipeline.Via.Set(0), pipeline.OneWay.Set(1), flow.Goto(pipeline.RouterIn)}
 	out.Flow(seat.Host, pipeline.Arrived, prioFront, flow.Match{net, flow.MAC(flow.EthDst, i.MAC)}, enter)
 	for _, asked := range asks(i) {
 		out.Flow(seat.Host, pipeline.Arrived, prioFront+1, append(flow.Match{net}, asked...), flow.Actions{flow.Goto(pipeline.Resolve)})

@@ -12,7 +12,6 @@ const (
 	ethIPv4, ethIPv6 = 0x0800, 0x86dd
 
 	protoICMP, protoTCP, protoUDP, protoICMPv6, protoSCTP = 1, 6, 17, 58, 132
-	protoFragment                                         = 44 // what later fragments of IPv6 say, whatever they are fragments of
 )
 
 // Bits of ct_state (ovs-fields(7)).
@@ -33,9 +32,8 @@ const (
 )
 
 var (
-	group     = flow.MACMasked(flow.EthDst, flow.MACAddr{0: 1}, flow.MACAddr{0: 1})
-	families  = []uint32{ethIPv4, ethIPv6}
-	trackable = map[uint32][]uint32{ethIPv4: {protoICMP, protoTCP, protoUDP}, ethIPv6: {protoICMPv6, protoTCP, protoUDP, protoFragment}}
+	group    = flow.MACMasked(flow.EthDst, flow.MACAddr{0: 1}, flow.MACAddr{0: 1})
+	families = []uint32{ethIPv4, ethIPv6}
 )
 
 // base writes what is the same for all policies, on hosts that have one.
@@ -109,7 +107,7 @@ func (w writer) track(e end) {
 	for _, eth := range families {
 		is := flow.U32(flow.EthType, eth)
 		w.flow(e.track, 100, flow.Match{is, pipeline.Stateless.Is(1)}, pipeline.Untracked.Set(1), flow.Goto(e.state))
-		for _, proto := range trackable[eth] {
+		for _, proto := range pipeline.Trackable(eth) {
 			w.flow(e.track, 50, flow.Match{is, flow.U32(flow.IPProto, proto)}, flow.SetField(flow.Join(pipeline.Untracked.Is(0), pipeline.Tracked.Is(1))),
 				flow.CT(flow.CTSpec{ZoneFrom: pipeline.Zone, Table: flow.ToTable(e.state)}))
 		}
@@ -159,7 +157,7 @@ func (w writer) verdicts(e end) {
 			flow.U32(flow.EthType, eth), flow.Join(pipeline.Untracked.Is(0), pipeline.Fresh.Is(0)),
 			state(ctTracked|ctEstablished, ctInvalid|ctNew), pipeline.MarkCut.Is(0),
 		}
-		w.out.Counted(compile.Counter{Kind: Cut, Subject: "host/" + w.host}, w.host, e.verdict, 80, m, append(flow.Actions{
+		w.out.Counted(compile.Counter{Kind: intent.ConnectionsCut, Subject: "host/" + w.host}, w.host, e.verdict, 80, m, append(flow.Actions{
 			flow.CT(flow.CTSpec{Flags: flow.CTCommit, ZoneFrom: pipeline.Zone, Exec: flow.Actions{pipeline.MarkCut.Set(1)}}),
 		}, pipeline.Drop(pipeline.PolicyDenied)...))
 	}
@@ -218,12 +216,12 @@ func (a app) zone(r *table.Reader, s intent.GuardedSite, out *compile.Out) {
 	seen := map[flow.MACAddr]bool{}
 	for i := range a.InterfacesOn.List(r, s.Network) {
 		router, ok := a.Routers.Get(r, i.Key.Router)
-		if !ok || seen[router.MAC] {
+		if !ok || seen[i.MAC] {
 			continue
 		}
-		seen[router.MAC] = true
+		seen[i.MAC] = true
 		zone := pipeline.Zone.Set(uint64(router.Zone))
-		w.flow(pipeline.Sent, prioRouter, flow.Match{net, flow.MAC(flow.EthDst, router.MAC)}, zone, flow.Goto(pipeline.SentTrack))
-		w.flow(pipeline.Received, prioRouter, flow.Match{net, flow.MAC(flow.EthSrc, router.MAC)}, zone, flow.Goto(pipeline.ReceivedTrack))
+		w.flow(pipeline.Sent, prioRouter, flow.Match{net, flow.MAC(flow.EthDst, i.MAC)}, zone, flow.Goto(pipeline.SentTrack))
+		w.flow(pipeline.Received, prioRouter, flow.Match{net, flow.MAC(flow.EthSrc, i.MAC)}, zone, flow.Goto(pipeline.ReceivedTrack))
 	}
 }

@@ -47,7 +47,10 @@ type step struct {
 	number uint64
 	set    intent.Key // zero: none
 	tag    uint32     // of the set
-	rules  []numbered
+	local  intent.Key // of firewalls: a set that this end is sought in besides; zero: none
+	// The number and the tag of that: asked when the other end is in set, or is not sought in one.
+	via, localTag uint64
+	rules         []numbered
 }
 
 // numbered is a rule with its place: what comes first counts.
@@ -94,8 +97,20 @@ func (a app) list(r *table.Reader, at intent.ListAt, out *compile.Out) {
 // sets come first, and each set has one step.
 func (a app) steps(r *table.Reader, l intent.RuleList, outgoing uint64, host string, out *compile.Out) (enforced, shadowed []step) {
 	next := uint64(steps)
+	find := func(set intent.Key, tag *uint32) bool {
+		if set == (intent.Key{}) {
+			return true
+		}
+		var ok bool
+		if *tag, ok = a.tagOf(r, set); !ok {
+			out.Pending("%s does not exist", set)
+			return false
+		}
+		compile.Emit(out, a.SetsAt, intent.SetAt{Host: host, Set: set})
+		return true
+	}
 	add := func(to []step, n numbered) []step {
-		if last := len(to) - 1; last >= 0 && to[last].set == n.RemoteSet {
+		if last := len(to) - 1; last >= 0 && to[last].set == n.RemoteSet && to[last].local == n.LocalSet {
 			to[last].rules = append(to[last].rules, n)
 			return to
 		}
@@ -107,16 +122,18 @@ func (a app) steps(r *table.Reader, l intent.RuleList, outgoing uint64, host str
 				}
 			}
 		}
-		s := step{number: next, set: n.RemoteSet, rules: []numbered{n}}
+		s := step{number: next, set: n.RemoteSet, local: n.LocalSet, rules: []numbered{n}}
 		next++
-		if s.set != (intent.Key{}) {
-			tag, ok := a.tagOf(r, s.set)
-			if !ok {
-				out.Pending("%s does not exist", s.set)
-				return to
-			}
-			s.tag = tag
-			compile.Emit(out, a.SetsAt, intent.SetAt{Host: host, Set: s.set})
+		if !find(s.set, &s.tag) {
+			return to
+		}
+		var local uint32
+		if !find(s.local, &local) {
+			return to
+		}
+		if local != 0 {
+			s.via, s.localTag = next, uint64(local)
+			next++
 		}
 		return append(to, s)
 	}
@@ -165,7 +182,7 @@ func (w listWriter) tag() flow.Field { return pipeline.List.Is(uint64(w.list.Tag
 func (w listWriter) parts(outgoing uint64, enforced, shadowed []step) {
 	var first []step
 	rest := enforced
-	if len(enforced) > 0 && enforced[0].set == (intent.Key{}) {
+	if len(enforced) > 0 && enforced[0].set == (intent.Key{}) && enforced[0].local == (intent.Key{}) {
 		first, rest = enforced[:1], enforced[1:]
 	}
 	var do flow.Actions
@@ -190,7 +207,12 @@ func (w listWriter) asked(outgoing uint64, all []step, part flow.Field) {
 	sets := false
 	var do flow.Actions
 	for _, s := range all {
-		do = append(do, pipeline.Step.Set(s.number))
+		number := s.number
+		if s.via != 0 {
+			w.here(outgoing, s)
+			number, sets = s.via, true
+		}
+		do = append(do, pipeline.Step.Set(number))
 		if s.tag == 0 {
 			do = append(do, flow.Resubmit(pipeline.Rules))
 			continue
@@ -207,6 +229,18 @@ func (w listWriter) asked(outgoing uint64, all []step, part flow.Field) {
 		for _, v := range views(outgoing) {
 			m := append(flow.Match{w.tag(), flow.Join(part, v.bits), ethType(is4)}, v.need...)
 			w.flow(pipeline.RuleLists, 100, m, append(flow.Actions{v.peer(is4)}, do...)...)
+		}
+	}
+}
+
+// here asks whether this end is in the set that a step names, when the other end is in its set. The address of the other end is back in its
+// place then, for the steps that follow.
+func (w listWriter) here(outgoing uint64, s step) {
+	for _, is4 := range []bool{true, false} {
+		for _, v := range views(outgoing) {
+			bits := flow.Join(pipeline.Outgoing.Is(outgoing), pipeline.Step.Is(s.via), gated(), v.bits)
+			w.flow(pipeline.Rules, topRule, append(flow.Match{w.tag(), bits, ethType(is4)}, v.need...),
+				v.local(is4), pipeline.Among.Set(s.localTag), pipeline.Step.Set(s.number), flow.Resubmit(pipeline.Remotes), v.peer(is4))
 		}
 	}
 }

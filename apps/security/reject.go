@@ -27,7 +27,7 @@ func (rejecter) Packet(p *punt.Packet, out *punt.Outbox) {
 	if err != nil || frame == nil {
 		return
 	}
-	do := flow.Actions{pipeline.Net.Set(p.Register(pipeline.Net)), flow.Resubmit(pipeline.RouterIn)}
+	do := flow.Actions{pipeline.Net.Set(p.Register(pipeline.Net)), pipeline.Said.Set(1), flow.Resubmit(pipeline.RouterIn)}
 	if p.Register(pipeline.AtReceiver) == 0 {
 		do = pipeline.DeliverTo(p.InPort)
 	}
@@ -43,7 +43,7 @@ func rejection(frame []byte) ([]byte, error) {
 		return nil, nil
 	}
 	if tcp, ok := p.Layer(layers.LayerTypeTCP).(*layers.TCP); ok {
-		return reset(eth, ip, tcp)
+		return pipeline.Reset(eth, ip, tcp)
 	}
 	e := pipeline.ICMPError{V4: pipeline.ICMPCode{Type: 3, Code: 13}, V6: pipeline.ICMPCode{Type: 1, Code: 1}, MAC: flow.MACAddr(eth.DstMAC), To: flow.MACAddr(eth.SrcMAC)}
 	from, _ := netip.AddrFromSlice(ip.NetworkFlow().Dst().Raw())
@@ -53,44 +53,4 @@ func rejection(frame []byte) ([]byte, error) {
 		e.From[1] = from
 	}
 	return e.Frame(frame)
-}
-
-// reset answers a segment as a host does that has no such connection (RFC 9293, section 3.5.2); resets are not answered.
-func reset(eth *layers.Ethernet, ip gopacket.NetworkLayer, tcp *layers.TCP) ([]byte, error) {
-	if tcp.RST {
-		return nil, nil
-	}
-	answer := &layers.TCP{SrcPort: tcp.DstPort, DstPort: tcp.SrcPort, RST: true, Seq: tcp.Ack}
-	if !tcp.ACK {
-		length := uint32(len(tcp.Payload))
-		if tcp.SYN {
-			length++
-		}
-		if tcp.FIN {
-			length++
-		}
-		answer.Seq, answer.ACK, answer.Ack = 0, true, tcp.Seq+length
-	}
-	head := &layers.Ethernet{SrcMAC: eth.DstMAC, DstMAC: eth.SrcMAC, EthernetType: eth.EthernetType}
-	switch ip := ip.(type) {
-	case *layers.IPv4:
-		if !pipeline.Single(ip.SrcIP) || ip.FragOffset != 0 {
-			return nil, nil
-		}
-		back := &layers.IPv4{Version: 4, TTL: ttlOfOurs, Protocol: layers.IPProtocolTCP, SrcIP: ip.DstIP, DstIP: ip.SrcIP}
-		if err := answer.SetNetworkLayerForChecksum(back); err != nil {
-			return nil, err
-		}
-		return pipeline.Serialize(head, back, answer)
-	case *layers.IPv6:
-		if !pipeline.Single(ip.SrcIP) {
-			return nil, nil
-		}
-		back := &layers.IPv6{Version: 6, HopLimit: ttlOfOurs, NextHeader: layers.IPProtocolTCP, SrcIP: ip.DstIP, DstIP: ip.SrcIP}
-		if err := answer.SetNetworkLayerForChecksum(back); err != nil {
-			return nil, err
-		}
-		return pipeline.Serialize(head, back, answer)
-	}
-	return nil, nil
 }

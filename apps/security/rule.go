@@ -2,6 +2,7 @@ package security
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/weft-sdn/weft/apps/pipeline"
 	"github.com/weft-sdn/weft/controller/compile"
@@ -15,8 +16,11 @@ type view struct {
 	bits flow.Field // matches packets that are looked at in this way
 	need flow.Match // besides
 	// Where the other end's address is, and the fields that a rule's ports, ICMP type and code are held against.
-	peer4, peer6   flow.FieldID
-	ports          func(protocol uint32) flow.FieldID
+	peer4, peer6 flow.FieldID
+	ports        func(protocol uint32) flow.FieldID
+	// The same of this end, which rules of firewalls name, and of the ports that packets come from.
+	local4, local6 flow.FieldID
+	fromPorts      func(protocol uint32) flow.FieldID
 	tracked        bool
 	asAnswer       bool
 	protocol       flow.FieldID
@@ -43,13 +47,24 @@ func views(outgoing uint64) []view {
 	}
 	answer := itself
 	answer.bits, answer.ports, answer.asAnswer = flow.Join(pipeline.Untracked.Is(1), pipeline.AsAnswer.Is(1)), src, true
+	known.fromPorts, itself.fromPorts, answer.fromPorts = func(uint32) flow.FieldID { return flow.CTTpSrc }, src, dst
+	known.local4, known.local6, itself.local4, itself.local6 = flow.CTNwDst, flow.CTIPv6Dst, flow.IPv4Dst, flow.IPv6Dst
+	answer.local4, answer.local6 = flow.IPv4Src, flow.IPv6Src
 	if outgoing == 1 {
-		known.peer4, known.peer6 = flow.CTNwDst, flow.CTIPv6Dst
-		itself.peer4, itself.peer6 = flow.IPv4Dst, flow.IPv6Dst
+		known.peer4, known.peer6, known.local4, known.local6 = known.local4, known.local6, known.peer4, known.peer6
+		itself.peer4, itself.peer6, itself.local4, itself.local6 = itself.local4, itself.local6, itself.peer4, itself.peer6
 	} else {
 		answer.peer4, answer.peer6 = flow.IPv4Dst, flow.IPv6Dst
 	}
 	return []view{known, itself, answer}
+}
+
+// local copies the address of this end to where sets are looked up.
+func (v view) local(is4 bool) flow.Action {
+	if is4 {
+		return flow.Move(flow.Whole(v.local4), pipeline.Peer4)
+	}
+	return flow.Move(flow.Whole(v.local6), pipeline.Peer6)
 }
 
 // peer copies the address of the other end to where sets are looked up.
@@ -74,7 +89,7 @@ func (w listWriter) rule(outgoing uint64, s step, n numbered, g gate) {
 	}
 	c := compile.Counter{Kind: intent.SecurityRuleCounter, Subject: intent.SecurityRuleSubject(w.list.Key, n.Name)}
 	do := w.decide(outgoing, n)
-	if n.Protocol == intent.AnyValue && !n.Remote.IsValid() {
+	if n.Protocol == intent.AnyValue && !n.Remote.IsValid() && !n.Local.IsValid() {
 		for _, m := range family(n.Family) {
 			w.out.Counted(c, w.host, pipeline.Rules, n.priority, append(flow.Match{w.tag(), bits}, m...), do)
 		}
@@ -94,6 +109,9 @@ func (w listWriter) rule(outgoing uint64, s step, n numbered, g gate) {
 func (w listWriter) seen(v view, n numbered) bool {
 	tracks := n.Protocol == intent.AnyValue || n.Protocol == protoICMP || n.Protocol == protoTCP || n.Protocol == protoUDP || n.Protocol == protoICMPv6
 	others := n.Protocol == intent.AnyValue || !tracks
+	if w.list.Tier == intent.TierFirewall { // which asks about single packets of all protocols, too
+		return tracks || !v.tracked
+	}
 	stateful, stateless := true, true
 	if w.list.Tier == intent.TierGroups {
 		stateful, stateless = !w.list.Stateless, w.list.Stateless
@@ -134,12 +152,15 @@ func allow() flow.Actions { return flow.Actions{pipeline.Decided.Set(1)} }
 func (v view) matches(n numbered) []flow.Match {
 	var all []flow.Match
 	for _, is4 := range []bool{true, false} {
-		if !n.Family.Has(is4) || n.Remote.IsValid() && n.Remote.Addr().Is4() != is4 {
+		if !n.Family.Has(is4) || n.Remote.IsValid() && n.Remote.Addr().Is4() != is4 || n.Local.IsValid() && n.Local.Addr().Is4() != is4 {
 			continue
 		}
 		m := flow.Match{ethType(is4)}
 		if n.Remote.IsValid() && n.Remote.Bits() > 0 {
 			m = append(m, v.remote(n.Remote))
+		}
+		if n.Local.IsValid() && n.Local.Bits() > 0 {
+			m = append(m, v.here(n.Local))
 		}
 		if n.Protocol == intent.AnyValue {
 			all = append(all, m)
@@ -150,7 +171,7 @@ func (v view) matches(n numbered) []flow.Match {
 		}
 		m = append(m, flow.U32(v.protocol, uint32(n.Protocol)))
 		switch {
-		case n.Ports != intent.PortRange{}:
+		case n.Ports != intent.PortRange{}, n.RemotePorts != intent.PortRange{}:
 			field := v.ports(uint32(n.Protocol))
 			if field == 0 {
 				continue // Open vSwitch does not know where the protocol has its ports
@@ -158,8 +179,10 @@ func (v view) matches(n numbered) []flow.Match {
 			if v.follows(n) {
 				all = append(all, append(m[:len(m):len(m)], laterFragment))
 			}
-			for _, block := range pipeline.PortBlocks(n.Ports.First, n.Ports.Last) {
-				all = append(all, append(m[:len(m):len(m)], block.Of(field)))
+			for _, from := range blocks(n.RemotePorts, v.fromPorts(uint32(n.Protocol))) {
+				for _, to := range blocks(n.Ports, field) {
+					all = append(all, slices.Concat(m, from, to))
+				}
 			}
 		default:
 			if v.follows(n) && n.ICMPType != intent.AnyValue {
@@ -167,6 +190,18 @@ func (v view) matches(n numbered) []flow.Match {
 			}
 			all = append(all, append(m[:len(m):len(m)], v.icmp(n, is4)...))
 		}
+	}
+	return all
+}
+
+// blocks matches the ports of a range; all, if it is none.
+func blocks(ports intent.PortRange, field flow.FieldID) []flow.Match {
+	if ports == (intent.PortRange{}) {
+		return []flow.Match{nil}
+	}
+	var all []flow.Match
+	for _, block := range pipeline.PortBlocks(ports.First, ports.Last) {
+		all = append(all, flow.Match{block.Of(field)})
 	}
 	return all
 }
@@ -201,6 +236,13 @@ func (v view) remote(p netip.Prefix) flow.Field {
 		return flow.Prefix(v.peer4, p)
 	}
 	return flow.Prefix(v.peer6, p)
+}
+
+func (v view) here(p netip.Prefix) flow.Field {
+	if p.Addr().Is4() {
+		return flow.Prefix(v.local4, p)
+	}
+	return flow.Prefix(v.local6, p)
 }
 
 func ethType(is4 bool) flow.Field {

@@ -7,9 +7,6 @@ import (
 
 const id = 18 // of the app
 
-// Cut is the kind of counter of established connections that were ended on a host ("host/h1").
-const Cut = "connections-cut"
-
 type app struct{ *intent.Tables }
 
 // New returns the app.

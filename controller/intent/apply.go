@@ -97,8 +97,9 @@ func (t *txn) apply(drafts []*draft) []*draft {
 		{KindProject, t.applyProjects}, {KindSegmentRange, t.applyRanges}, {KindHost, t.applyHosts}, {KindLink, t.applyLinks}, {KindFlowRule, t.applyFlowRules},
 		{KindNetwork, t.applyNetworks}, {KindSubnet, t.applySubnets}, {KindRouter, t.applyRouters},
 		{KindAddressGroup, t.applyAddressGroups}, {KindSecurityGroup, t.applySecurityGroups}, {KindSecurityPolicy, t.applySecurityPolicies},
+		{KindFirewallPolicy, t.applyFirewallPolicies},
 		{KindPort, func(ports []*draft) { t.applyPorts(ports); t.finishRouters(byKind[KindRouter]) }},
-		{KindTrunk, t.applyTrunks},
+		{KindTrunk, t.applyTrunks}, {KindFirewallGroup, t.applyFirewallGroups},
 		{KindPool, t.applyPools}, {KindHealthMonitor, t.applyHealthMonitors}, {KindLoadBalancer, t.applyBalancers}, {KindListener, t.applyListeners},
 		{KindFloatingIP, t.applyFloats}, {KindPortForwarding, t.applyForwards}, {KindNATRule, t.applyRules},
 	} {
@@ -109,6 +110,7 @@ func (t *txn) apply(drafts []*draft) []*draft {
 	t.checkReferrers(drafts)
 	t.checkGroups(byKind[KindSecurityGroup])
 	t.checkGroups(byKind[KindAddressGroup])
+	t.checkGroups(byKind[KindFirewallPolicy])
 	t.passMTU(byKind[KindNetwork])
 	for _, d := range drafts {
 		if d.next != nil {

@@ -340,7 +340,7 @@ func (t *txn) reachProblem(router Key, r *routerFacts, port Key, ip netip.Addr) 
 // checkReferrers refuses changes of ports, routers and floating IPs that those which refer to them do not bear.
 func (t *txn) checkReferrers(drafts []*draft) {
 	for _, d := range drafts {
-		if d.bad || d.same || d.key.Kind == KindSecurityGroup || d.key.Kind == KindAddressGroup { // of groups, checkGroups does
+		if d.bad || d.same || d.key.Kind == KindSecurityGroup || d.key.Kind == KindAddressGroup || d.key.Kind == KindFirewallPolicy { // of those, checkGroups does
 			continue
 		}
 		for _, from := range slices.SortedFunc(maps.Keys(t.refs[d.key]), Key.Compare) {
@@ -356,6 +356,8 @@ func (t *txn) checkReferrers(drafts []*draft) {
 				_, _, problem = t.forwardProblem(from, f)
 			case *ruleFacts:
 				_, _, problem = t.ruleProblem(from, f)
+			case *firewallFacts:
+				_, _, problem = t.firewallProblem(from, f)
 			}
 			if problem != "" {
 				t.refuse(d, "", ReasonInUse, "%s needs it as it was: %s", from, problem)

@@ -35,6 +35,9 @@ func securityFactsOf(key Key, res *weftv1.Resource) (any, error) {
 		f.tag = alloc.ID(s.GetAddressGroup().GetTag())
 	case KindSecurityPolicy:
 		f = listFacts{tag: alloc.ID(s.GetSecurityPolicy().GetTag()), remotes: remotes(key, res.GetSecurityPolicySpec().GetRules())}
+	case KindFirewallPolicy:
+		spec := res.GetFirewallPolicySpec()
+		f = listFacts{tag: alloc.ID(s.GetFirewallPolicy().GetTag()), shared: spec.GetShared(), remotes: firewallSets(key, spec.GetRules())}
 	default:
 		spec := res.GetSecurityGroupSpec()
 		f = listFacts{alloc.ID(s.GetSecurityGroup().GetTag()), spec.GetShared(), !unlessSaid(spec.Stateful), remotes(key, spec.GetRules())}
@@ -81,13 +84,15 @@ func (s *state) unindexList(key Key, f *listFacts) {
 	s.unrefer(key, f.remotes...)
 }
 
-// listTag returns the number of a list of rules, an address group, a load balancer or a listener: the one that it has, or a free one.
+// listTag returns the number of a list of rules, an address group, a firewall group, a load balancer or a listener: the one that it has, or a free one.
 func (t *txn) listTag(d *draft) (uint32, bool) {
 	if d.old != nil {
 		switch f := d.old.facts.(type) {
 		case *listFacts:
 			return uint32(f.tag), true
 		case *setFacts:
+			return uint32(f.tag), true
+		case *firewallFacts:
 			return uint32(f.tag), true
 		case *balancerFacts:
 			return uint32(f.tag), true
@@ -97,7 +102,7 @@ func (t *txn) listTag(d *draft) (uint32, bool) {
 	}
 	tag, ok := t.listed.Next(listRange, t.last.List)
 	if !ok {
-		t.refuse(d, "", ReasonExhausted, "there are %s security groups, policies, address groups, load balancers and listeners, which is the most there can be", reported(listRange[0].Last))
+		t.refuse(d, "", ReasonExhausted, "there are %s security groups, policies, firewall groups, address groups, load balancers and listeners, which is the most there can be", reported(listRange[0].Last))
 		return 0, false
 	}
 	t.last.List = tag

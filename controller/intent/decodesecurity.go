@@ -70,6 +70,9 @@ func AddressRows(res *weftv1.Resource) (AddressSet, []netip.Prefix, error) {
 	return set, fewest(blocks), nil
 }
 
+// ConnectionsCut is the kind of counter of established connections that rules have ended on a host ("host/h1").
+const ConnectionsCut = "connections-cut"
+
 // SecurityRuleCounter is the kind of counters of packets that rules of security groups and policies are about.
 const SecurityRuleCounter = "security-rule"
 

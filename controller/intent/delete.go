@@ -81,7 +81,7 @@ func (t *txn) doomed(keys []Key, cascade bool) ([]Key, error) {
 
 // rank orders kinds for deletion: what refers to others comes before them.
 func (k Kind) rank() int {
-	return slices.Index([]Kind{KindFlowRule, KindLink, KindHealthMonitor, KindListener, KindLoadBalancer, KindPool, KindNATRule, KindPortForwarding, KindFloatingIP, KindTrunk, KindRouter, KindPort, KindSecurityPolicy, KindSecurityGroup, KindAddressGroup, KindSubnet, KindNetwork, KindHost, KindSegmentRange, KindProject}, k)
+	return slices.Index([]Kind{KindFlowRule, KindLink, KindHealthMonitor, KindListener, KindFirewallGroup, KindFirewallPolicy, KindLoadBalancer, KindPool, KindNATRule, KindPortForwarding, KindFloatingIP, KindTrunk, KindRouter, KindPort, KindSecurityPolicy, KindSecurityGroup, KindAddressGroup, KindSubnet, KindNetwork, KindHost, KindSegmentRange, KindProject}, k)
 }
 
 // use tells what depends on a resource and is not doomed itself.

@@ -39,9 +39,10 @@ type draft struct {
 	rule       ruleFacts
 	balanced   Key // the port of a load balancer
 	listener   listenerFacts
-	watched    Key   // the pool of a health monitor
-	groups     []Key // of a port
-	blocks     int   // of an address group
+	firewall   firewallFacts // of a firewall group
+	watched    Key           // the pool of a health monitor
+	groups     []Key         // of a port
+	blocks     int           // of an address group
 
 	old     *record // nil: it is new
 	same    bool    // nothing about it is to be changed
@@ -224,6 +225,10 @@ func specOf(res *weftv1.Resource) proto.Message {
 		return s.HealthMonitorSpec
 	case *weftv1.Resource_SecurityPolicySpec:
 		return s.SecurityPolicySpec
+	case *weftv1.Resource_FirewallGroupSpec:
+		return s.FirewallGroupSpec
+	case *weftv1.Resource_FirewallPolicySpec:
+		return s.FirewallPolicySpec
 	}
 	return res.GetProjectSpec()
 }

@@ -115,8 +115,10 @@ func factsOf(key Key, res *weftv1.Resource) (any, error) {
 		return linkFactsOf(res.GetLinkSpec()), nil
 	case KindFlowRule:
 		return flowRuleFactsOf(res.GetFlowRuleSpec()), nil
-	case KindSecurityGroup, KindAddressGroup, KindSecurityPolicy:
+	case KindSecurityGroup, KindAddressGroup, KindSecurityPolicy, KindFirewallPolicy:
 		return securityFactsOf(key, res)
+	case KindFirewallGroup:
+		return firewallFactsOf(key, res)
 	case KindLoadBalancer:
 		return balancerFactsOf(key, res)
 	case KindListener:

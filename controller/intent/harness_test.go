@@ -31,6 +31,7 @@ func res(s string) *weftv1.Resource {
 		"port": "port_spec", "host": "host_spec", "segmentrange": "segment_range_spec", "router": "router_spec", "trunk": "trunk_spec", "link": "link_spec", "flowrule": "flow_rule_spec",
 		"floatingip": "floating_ip_spec", "portforwarding": "port_forwarding_spec", "natrule": "nat_rule_spec",
 		"securitygroup": "security_group_spec", "addressgroup": "address_group_spec", "securitypolicy": "security_policy_spec",
+		"firewallgroup": "firewall_group_spec", "firewallpolicy": "firewall_policy_spec",
 		"loadbalancer": "load_balancer_spec", "listener": "listener_spec", "pool": "pool_spec", "healthmonitor": "health_monitor_spec",
 	}
 	r := &weftv1.Resource{}
@@ -177,6 +178,7 @@ func indexes(c *Catalog) map[string]string {
 	m["zones"] = fmt.Sprint(s.zones, s.zoned.Len())
 	m["lists"] = fmt.Sprint(s.lists, s.listed.Len())
 	m["references"] = fmt.Sprint(s.refs)
+	m["firewalls"] = fmt.Sprint(s.walled)
 	m["ports in default groups"] = fmt.Sprint(s.ungrouped)
 	m["tunnels"] = fmt.Sprint(s.tunnels)
 	return m

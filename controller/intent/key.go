@@ -36,11 +36,13 @@ const (
 	KindPool           Kind = "Pool"
 	KindFlowRule       Kind = "FlowRule"
 	KindHealthMonitor  Kind = "HealthMonitor"
+	KindFirewallGroup  Kind = "FirewallGroup"
+	KindFirewallPolicy Kind = "FirewallPolicy"
 )
 
 // Kinds returns all kinds, in the order of List.
 func Kinds() []Kind {
-	return []Kind{KindAddressGroup, KindFloatingIP, KindFlowRule, KindHealthMonitor, KindHost, KindLink, KindListener, KindLoadBalancer, KindNATRule, KindNetwork, KindPool, KindPort, KindPortForwarding, KindProject, KindRouter, KindSecurityGroup,
+	return []Kind{KindAddressGroup, KindFirewallGroup, KindFirewallPolicy, KindFloatingIP, KindFlowRule, KindHealthMonitor, KindHost, KindLink, KindListener, KindFirewallGroup, KindFirewallPolicy, KindLoadBalancer, KindNATRule, KindNetwork, KindPool, KindPort, KindPortForwarding, KindProject, KindRouter, KindSecurityGroup,
 		KindSecurityPolicy, KindSegmentRange, KindSubnet, KindTrunk}
 }
 
@@ -48,7 +50,7 @@ func Kinds() []Kind {
 func (k Kind) Owned() bool {
 	switch k {
 	case KindNetwork, KindSubnet, KindPort, KindRouter, KindTrunk, KindFloatingIP, KindPortForwarding, KindNATRule, KindSecurityGroup, KindAddressGroup, KindSecurityPolicy,
-		KindLoadBalancer, KindListener, KindPool, KindHealthMonitor:
+		KindLoadBalancer, KindListener, KindPool, KindHealthMonitor, KindFirewallGroup, KindFirewallPolicy:
 		return true
 	}
 	return false
@@ -97,6 +99,10 @@ func (k Kind) lower() string {
 		return "flowrule"
 	case KindHealthMonitor:
 		return "healthmonitor"
+	case KindFirewallGroup:
+		return "firewallgroup"
+	case KindFirewallPolicy:
+		return "firewallpolicy"
 	}
 	return strings.ToLower(string(k))
 }
@@ -205,6 +211,10 @@ func specKind(res *weftv1.Resource) Kind {
 		return KindPool
 	case *weftv1.Resource_HealthMonitorSpec:
 		return KindHealthMonitor
+	case *weftv1.Resource_FirewallGroupSpec:
+		return KindFirewallGroup
+	case *weftv1.Resource_FirewallPolicySpec:
+		return KindFirewallPolicy
 	}
 	return ""
 }

@@ -57,6 +57,10 @@ func (t *txn) parseSpec(d *draft) {
 		t.parseHealthMonitor(d, d.given.GetHealthMonitorSpec())
 	case KindSecurityPolicy:
 		t.parseSecurityPolicy(d, d.given.GetSecurityPolicySpec())
+	case KindFirewallGroup:
+		t.parseFirewallGroup(d, d.given.GetFirewallGroupSpec())
+	case KindFirewallPolicy:
+		t.parseFirewallPolicy(d, d.given.GetFirewallPolicySpec())
 	}
 }
 

@@ -119,6 +119,13 @@ func anyResource(t *rapid.T) string {
 		spec = pick("", `scope:"cloud" `) + pick("", `stage:"after" `) + strings.ReplaceAll(anyRule(t), "direction", `action:"drop" direction`)
 	case KindAddressGroup:
 		spec = pick("", "shared:true ") + pick("", `addresses:"10.0.0.1" `) + pick("", `addresses:"10.0.0.0/31" `)
+	case KindFirewallPolicy:
+		spec = pick("", "shared:true ") + pick("", `rules:{action:"allow" source_address_group:"c"} `, `rules:{destination_address_group:"blue/a"} `)
+	case KindFirewallGroup:
+		face := func() string {
+			return pick("", `interfaces:{router:"a" subnet:"a"} `, `interfaces:{router:"b" subnet:"b"} `, `interfaces:{router:"red/a" subnet:"a"} `, `interfaces:{router:"a" port:"a"} `)
+		}
+		spec = pick("", "shared:true ") + face() + face() + pick("", `ingress_policy:"a" `) + pick("", `egress_policy:"red/b" `)
 	case KindRouter:
 		subnet := func() string {
 			return pick("", `interfaces:{subnet:"a"} `, `interfaces:{subnet:"b"} `, `interfaces:{subnet:"red/c" ip:"10.0.0.6"} `, `interfaces:{subnet:"blue/a" ip:"10.0.0.4"} `,
@@ -228,6 +235,13 @@ func mustBeSound(t *rapid.T, c *Catalog) {
 				own(r, "%s on %s", f.GetIp(), network)
 			}
 			mustBeGrouped(t, r, refers)
+		case KindFirewallPolicy:
+			own(r, "list %d", s.GetFirewallPolicy().GetTag())
+			for _, set := range firewallSets(key, r.GetFirewallPolicySpec().GetRules()) {
+				mayName(t, r, refers(r, set))
+			}
+		case KindFirewallGroup:
+			mustBeWalled(t, r, own, refers)
 		case KindSecurityGroup, KindSecurityPolicy, KindAddressGroup:
 			if n := c.PortsOfGroup(key); n != members[key.String()] {
 				t.Fatalf("%s has %d ports, and counts %d", key, members[key.String()], n)
@@ -292,9 +306,28 @@ func mustBeGrouped(t *rapid.T, port *weftv1.Resource, refers func(*weftv1.Resour
 	}
 }
 
+// mustBeWalled checks a firewall group: its interfaces are those of routers, and are in no other one.
+func mustBeWalled(t *rapid.T, group *weftv1.Resource, own func(*weftv1.Resource, string, ...any), refers func(*weftv1.Resource, Key) *weftv1.Resource) {
+	f, err := firewallFactsOf(KeyOf(group), group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own(group, "list %d", f.tag)
+	for _, policy := range named(f.ingress, f.egress) {
+		mayName(t, group, refers(group, policy))
+	}
+	for _, face := range f.faces {
+		own(group, "firewall on %s", face)
+		r, err := routerFactsOf(face.Router, refers(group, face.Router))
+		if err != nil || !slices.ContainsFunc(r.interfaces, func(i interfaceFacts) bool { return i.by() == face.By }) || face.Router.Project != group.GetProject() && !f.shared {
+			t.Fatalf("%v has %s: %v", group, face, err)
+		}
+	}
+}
+
 // mayName checks that what one resource refers to is of its project, or shared.
 func mayName(t *rapid.T, r, group *weftv1.Resource) {
-	if r.GetProject() != group.GetProject() && !group.GetSecurityGroupSpec().GetShared() && !group.GetAddressGroupSpec().GetShared() {
+	if r.GetProject() != group.GetProject() && !group.GetSecurityGroupSpec().GetShared() && !group.GetAddressGroupSpec().GetShared() && !group.GetFirewallPolicySpec().GetShared() {
 		t.Fatalf("%v refers to %v, which is not shared", r, group)
 	}
 }

@@ -17,6 +17,7 @@ const (
 	TierGroups // security groups
 	TierProjectAfter
 	TierCloudAfter
+	TierFirewall // firewall policies, which no port asks
 )
 
 // Verdict is what a rule says of a packet that it matches.
@@ -72,9 +73,13 @@ type SecurityRule struct {
 	ICMPCode  int16     // or AnyValue
 	Remote    netip.Prefix
 	RemoteSet Key // a security group or an address group; zero: none. Not together with Remote
-	Verdict   Verdict
-	Shadow    bool // it counts, and does nothing
-	Log       bool // new connections are told of
+	// Of firewall policies, whose rules are about what comes from the remote end: where it goes, and the ports that it comes from.
+	Local       netip.Prefix
+	LocalSet    Key // an address group; zero: none. Not together with Local
+	RemotePorts PortRange
+	Verdict     Verdict
+	Shadow      bool // it counts, and does nothing
+	Log         bool // new connections are told of
 }
 
 // Equal tells whether two rows are the same.
@@ -170,7 +175,7 @@ func (s SetAt) String() string { return s.Set.String() + " on " + s.Host }
 // Equal tells whether two rows are the same.
 func (s SetAt) Equal(o SetAt) bool { return s == o }
 
-// GuardedSite is a network on a host where rules judge what ports of it send and get.
+// GuardedSite is a network on a host where rules judge what its ports send and get, or what a router of it forwards.
 type GuardedSite Site
 
 // String returns "network/red/web on h1".

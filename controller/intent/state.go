@@ -25,10 +25,11 @@ type state struct {
 	trunked  map[Key]Key              // the trunk that a port is in, as parent or as subport
 	ported   map[Key]Key              // the router that has a port as an interface
 	balanced map[Key]Key              // the load balancer that a port is of
+	walled   map[FirewallFace]Key     // the firewall group that an interface of a router is in
 	refs     map[Key]map[Key]struct{} // of routers, floating IPs, port forwardings, ports, groups …, by what they refer to
 	zones    holders[alloc.ID]        // of connection tracking
 	zoned    alloc.IDs                // the same
-	lists    holders[alloc.ID]        // numbers of lists of rules, of address groups, of load balancers and of listeners
+	lists    holders[alloc.ID]        // numbers of lists of rules, of address groups, of firewall groups, of load balancers and of listeners
 	listed   alloc.IDs                // the same
 	switches map[uint64]Key           // bare switches by datapath id
 	links    map[[2]End]Key
@@ -92,7 +93,7 @@ func newState() *state {
 	s := &state{
 		records: map[Key]*record{}, members: map[string]map[Key]struct{}{}, networks: map[Key]*networkState{},
 		subnets: map[Key]*subnetState{}, tags: holders[alloc.ID]{}, types: map[space]*typeState{}, tunnels: map[netip.Addr]Key{},
-		behind: map[Key]map[Key]struct{}{}, trunked: map[Key]Key{}, ported: map[Key]Key{}, balanced: map[Key]Key{}, refs: map[Key]map[Key]struct{}{}, zones: holders[alloc.ID]{},
+		behind: map[Key]map[Key]struct{}{}, trunked: map[Key]Key{}, ported: map[Key]Key{}, balanced: map[Key]Key{}, walled: map[FirewallFace]Key{}, refs: map[Key]map[Key]struct{}{}, zones: holders[alloc.ID]{},
 		switches: map[uint64]Key{}, links: map[[2]End]Key{}, linked: map[Key]map[Key]struct{}{},
 		lists: holders[alloc.ID]{}, ungrouped: map[string]int{},
 	}
@@ -169,6 +170,8 @@ func (s *state) index(rec *record) {
 		s.indexList(rec.key, f)
 	case *setFacts:
 		s.lists.add(f.tag, rec.key, &s.listed)
+	case *firewallFacts:
+		s.indexFirewall(rec.key, f)
 	case *balancerFacts:
 		s.indexBalancer(rec.key, f)
 	case *listenerFacts:
@@ -246,6 +249,8 @@ func (s *state) unindex(rec *record) {
 		s.unindexList(rec.key, f)
 	case *setFacts:
 		s.lists.remove(f.tag, rec.key, &s.listed)
+	case *firewallFacts:
+		s.unindexFirewall(rec.key, f)
 	case *balancerFacts:
 		s.unindexBalancer(rec.key, f)
 	case *listenerFacts:

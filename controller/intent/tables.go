@@ -81,6 +81,12 @@ type Tables struct {
 	AddressesOf *table.Index[Key, AddressOf, AddressOf] // of an address group
 	TierLists   *table.Index[Tier, Key, RuleList]       // policies of administrators, by tier
 
+	// FirewallGroups are configured; apps/firewall derives the others.
+	FirewallGroups *table.Table[Key, FirewallGroup]
+	FirewallsAt    *table.Table[FirewallAt, FirewallAt]
+	WalledRouters  *table.Table[WalledRouter, WalledRouter]
+	FirewalledOn   *table.Set[string, bool] // hosts with firewalls
+
 	LoadBalancers *table.Table[Key, LoadBalancer]
 	PoolListeners *table.Table[Key, PoolListener]
 	Pools         *table.Table[Key, Pool]
@@ -246,6 +252,7 @@ func NewTables() *Tables {
 	t.routing()
 	t.topology()
 	t.security()
+	t.firewalls()
 	t.balancing()
 	t.monitoring()
 	t.SegmentsOf = table.NewIndex(t.Segments, "segments of", func(s Segment, add func(Key)) { add(s.Key.Network) })
@@ -334,7 +341,7 @@ func (t *Tables) security() {
 	t.GuardedOn = table.NewSet(t.GuardedSites, "policies on", func(s GuardedSite, add func(string, bool)) { add(s.Host, true) })
 	t.AddressesOf = table.NewIndex(t.Addresses, "addresses of", func(a AddressOf, add func(Key)) { add(a.Set) })
 	t.TierLists = table.NewIndex(t.RuleLists, "policies of tier", func(l RuleList, add func(Tier)) {
-		if l.Tier != TierGroups {
+		if l.Tier != TierGroups && l.Tier != TierFirewall {
 			add(l.Tier)
 		}
 	})

@@ -97,7 +97,7 @@ func TestListErrors(t *testing.T) {
 		{&weftv1.ListRequest{PageToken: "x"}, "page_token: is none that this server gave"},
 		{&weftv1.ListRequest{PageToken: "%"}, "page_token: is none that this server gave"},
 		{&weftv1.ListRequest{PageToken: first.GetNextPageToken(), Filter: &weftv1.Filter{Kinds: []string{"Port"}}}, "page_token: belongs to another filter"},
-		{&weftv1.ListRequest{Filter: &weftv1.Filter{Kinds: []string{"Port", "ports"}}}, `filter.kinds[1]: there is no kind "ports"; there are AddressGroup, FloatingIP, FlowRule, HealthMonitor, Host, Link, Listener, LoadBalancer, NATRule, Network, Pool, Port, PortForwarding, Project, Router, SecurityGroup, SecurityPolicy, SegmentRange, Subnet and Trunk`},
+		{&weftv1.ListRequest{Filter: &weftv1.Filter{Kinds: []string{"Port", "ports"}}}, `filter.kinds[1]: there is no kind "ports"; there are AddressGroup, FirewallGroup, FirewallPolicy, FloatingIP, FlowRule, HealthMonitor, Host, Link, Listener, LoadBalancer, NATRule, Network, Pool, Port, PortForwarding, Project, Router, SecurityGroup, SecurityPolicy, SegmentRange, Subnet and Trunk`},
 		{field("spec.network"), `filter.fields[0]: "spec.network" is no condition; write it as spec.network=web`},
 		{field("=web"), `filter.fields[0]: "=web" is no condition; write it as spec.network=web`},
 		{field("spec.colour=red"), `filter.fields[0]: "spec.colour=red": there is no field "colour" in the spec`},

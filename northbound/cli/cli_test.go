@@ -295,7 +295,7 @@ Run "weft --help" or "weft COMMAND --help" for usage.
 		{name: "log level", args: "log-level debug", out: "\nlog level debug, before info\n"},
 		{name: "restore over something", args: "restore -", stdin: "x", code: 1, err: "\nweft: the store is not empty\n"},
 		{name: "restore", args: "restore --replace -", stdin: "x", out: "\n12 keys restored, revision 40\n"},
-		{name: "completion of kinds", args: "__complete get net", out: "\nprojects\nnetworks\nsubnets\nports\nhosts\nsegmentranges\nrouters\ntrunks\nfloatingips\nportforwardings\nnatrules\nsecuritygroups\naddressgroups\nsecuritypolicies\nloadbalancers\nlisteners\npools\nhealthmonitors\nlinks\nflowrules\nall\n:4\n", err: "\nCompletion ended with directive: ShellCompDirectiveNoFileComp\n"},
+		{name: "completion of kinds", args: "__complete get net", out: "\nprojects\nnetworks\nsubnets\nports\nhosts\nsegmentranges\nrouters\ntrunks\nfloatingips\nportforwardings\nnatrules\nsecuritygroups\naddressgroups\nsecuritypolicies\nfirewallgroups\nfirewallpolicies\nloadbalancers\nlisteners\npools\nhealthmonitors\nlinks\nflowrules\nall\n:4\n", err: "\nCompletion ended with directive: ShellCompDirectiveNoFileComp\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -52,6 +52,10 @@ func (a *app) columns(kind manifest.Kind, wide bool) []resourceColumn {
 		out = append(out, securityGroupColumns(wide)...)
 	case "AddressGroup":
 		out = append(out, addressGroupColumns()...)
+	case "FirewallGroup":
+		out = append(out, firewallGroupColumns()...)
+	case "FirewallPolicy":
+		out = append(out, firewallPolicyColumns()...)
 	case "LoadBalancer":
 		out = append(out, loadBalancerColumns()...)
 	case "Listener":

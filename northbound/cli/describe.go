@@ -84,6 +84,9 @@ func (a *app) describeOne(r *weftv1.Resource, users []*weftv1.Resource) error {
 	if err := manifest.WriteYAML(indented(a.out), r); err != nil {
 		return err
 	}
+	if err := writeFirewallRules(a.out, r); err != nil {
+		return err
+	}
 	if err := writeRules(a.out, r); err != nil {
 		return err
 	}

@@ -48,6 +48,8 @@ func summary(r *weftv1.Resource) string {
 			endpoint(r.GetStatus().GetPortForwarding().GetInternalIp(), internalPorts(r)))
 	case r.GetSecurityGroupSpec() != nil, r.GetSecurityPolicySpec() != nil, r.GetAddressGroupSpec() != nil:
 		return securitySummary(r)
+	case r.GetFirewallGroupSpec() != nil, r.GetFirewallPolicySpec() != nil:
+		return firewallSummary(r)
 	case r.GetLoadBalancerSpec() != nil, r.GetListenerSpec() != nil, r.GetPoolSpec() != nil:
 		return balancerSummary(r)
 	case r.GetHealthMonitorSpec() != nil:

@@ -113,7 +113,7 @@ func TestMistakes(t *testing.T) {
 		{"outside spec", "kind: Subnet\nproject: red\nname: s\ncidr: 10.0.0.0/24", "f:4: subnet/red/s: cidr: belongs under spec"},
 		{"inside spec", port + "labels: {a: b}", "f:5: port/red/vm1: spec.labels: belongs at the top, beside kind"},
 		{"top field", "kind: Port\nproject: red\nname: x\nspecs: {}", "f:4: port/red/x: specs: unknown field; did you mean spec?"},
-		{"no kind", "project: red\nname: x", "f:1: kind is missing; there are AddressGroup, FloatingIP, FlowRule, HealthMonitor, Host, Link, Listener, LoadBalancer, NATRule, Network, Pool, Port, PortForwarding, Project, Router, SecurityGroup, SecurityPolicy, SegmentRange, Subnet, Trunk"},
+		{"no kind", "project: red\nname: x", "f:1: kind is missing; there are AddressGroup, FirewallGroup, FirewallPolicy, FloatingIP, FlowRule, HealthMonitor, Host, Link, Listener, LoadBalancer, NATRule, Network, Pool, Port, PortForwarding, Project, Router, SecurityGroup, SecurityPolicy, SegmentRange, Subnet, Trunk"},
 		{"kind's case", "kind: port\nname: x", `f:1: kind: there is no kind "port"; did you mean Port?`},
 		{"kind misspelt", "kind: Networt\nname: x", `f:1: kind: there is no kind "Networt"; did you mean Network?`},
 		{"no name", "kind: Port\nproject: red", "f:1: Port without a name"},
@@ -213,9 +213,9 @@ func TestFindKind(t *testing.T) {
 		}
 	}
 	for in, want := range map[string]string{
-		"p":  `there is no kind "p"; there are addressgroups, floatingips, flowrules, healthmonitors, hosts, links, listeners, loadbalancers, natrules, networks, pools, portforwardings, ports, projects, routers, securitygroups, securitypolicies, segmentranges, subnets, trunks`,
+		"p":  `there is no kind "p"; there are addressgroups, firewallgroups, firewallpolicies, floatingips, flowrules, healthmonitors, hosts, links, listeners, loadbalancers, natrules, networks, pools, portforwardings, ports, projects, routers, securitygroups, securitypolicies, segmentranges, subnets, trunks`,
 		"po": `"po" may be short for ports or portforwardings or pools`, "prots": `there is no kind "prots"; did you mean ports?`,
-		"": `there is no kind ""; there are addressgroups, floatingips, flowrules, healthmonitors, hosts, links, listeners, loadbalancers, natrules, networks, pools, portforwardings, ports, projects, routers, securitygroups, securitypolicies, segmentranges, subnets, trunks`,
+		"": `there is no kind ""; there are addressgroups, firewallgroups, firewallpolicies, floatingips, flowrules, healthmonitors, hosts, links, listeners, loadbalancers, natrules, networks, pools, portforwardings, ports, projects, routers, securitygroups, securitypolicies, segmentranges, subnets, trunks`,
 	} {
 		if _, err := FindKind(in); err == nil || err.Error() != want {
 			t.Errorf("%q: got %v, want %s", in, err, want)

@@ -224,7 +224,11 @@ func (p *player) passes(from, to int, s Segment, must bool) {
 	own, _ := p.w.mac(sender.Name, "")
 	next, _ := p.w.mac(receiver.Name, "")
 	if sender.Network != receiver.Network {
-		next, _ = p.w.mac("", p.t.Routers[0].Name)
+		router := p.t.Routers[0]
+		if sender.Network == behind {
+			router = p.t.Routers[1]
+		}
+		next, _ = p.w.mac("", router.Name)
 	}
 	j := p.w.fabric.Send(sender.Name, s.Frame(own[:], next[:], nil))
 	if j.Err != nil {

@@ -140,6 +140,8 @@ func (w *world) load() {
 			w.loadRouter(res, staying)
 		case intent.KindSecurityGroup, intent.KindSecurityPolicy, intent.KindAddressGroup:
 			w.loadSecurity(res, staying)
+		case intent.KindFirewallGroup, intent.KindFirewallPolicy:
+			w.loadFirewall(res, staying)
 		default:
 			w.loadOutside(res)
 		}

@@ -154,7 +154,7 @@ func (x *ResourceRef) GetName() string {
 // Resource is one object of the API.
 type Resource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange", "Router", "Trunk", "Link", "FloatingIP", "PortForwarding", "NATRule", "SecurityGroup", "AddressGroup", "SecurityPolicy", "LoadBalancer", "Listener", "Pool", "FlowRule" or "HealthMonitor"; may be left out where the spec is set.
+	// The kind, "Project", "Network", "Subnet", "Port", "Host", "SegmentRange", "Router", "Trunk", "Link", "FloatingIP", "PortForwarding", "NATRule", "SecurityGroup", "AddressGroup", "SecurityPolicy", "FirewallGroup", "FirewallPolicy", "LoadBalancer", "Listener", "Pool", "FlowRule" or "HealthMonitor"; may be left out where the spec is set.
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The project it belongs to; empty for Project, Host, SegmentRange, Link and FlowRule. A project that does not exist is created.
 	Project string `protobuf:"bytes,2,opt,name=project,proto3" json:"project,omitempty"`
@@ -191,6 +191,8 @@ type Resource struct {
 	//	*Resource_SecurityGroupSpec
 	//	*Resource_AddressGroupSpec
 	//	*Resource_SecurityPolicySpec
+	//	*Resource_FirewallGroupSpec
+	//	*Resource_FirewallPolicySpec
 	//	*Resource_LoadBalancerSpec
 	//	*Resource_ListenerSpec
 	//	*Resource_PoolSpec
@@ -430,6 +432,24 @@ func (x *Resource) GetSecurityPolicySpec() *SecurityPolicySpec {
 	return nil
 }
 
+func (x *Resource) GetFirewallGroupSpec() *FirewallGroupSpec {
+	if x != nil {
+		if x, ok := x.Spec.(*Resource_FirewallGroupSpec); ok {
+			return x.FirewallGroupSpec
+		}
+	}
+	return nil
+}
+
+func (x *Resource) GetFirewallPolicySpec() *FirewallPolicySpec {
+	if x != nil {
+		if x, ok := x.Spec.(*Resource_FirewallPolicySpec); ok {
+			return x.FirewallPolicySpec
+		}
+	}
+	return nil
+}
+
 func (x *Resource) GetLoadBalancerSpec() *LoadBalancerSpec {
 	if x != nil {
 		if x, ok := x.Spec.(*Resource_LoadBalancerSpec); ok {
@@ -565,6 +585,16 @@ type Resource_SecurityPolicySpec struct {
 	SecurityPolicySpec *SecurityPolicySpec `protobuf:"bytes,35,opt,name=security_policy_spec,json=securityPolicySpec,proto3,oneof"`
 }
 
+type Resource_FirewallGroupSpec struct {
+	// For kind FirewallGroup.
+	FirewallGroupSpec *FirewallGroupSpec `protobuf:"bytes,36,opt,name=firewall_group_spec,json=firewallGroupSpec,proto3,oneof"`
+}
+
+type Resource_FirewallPolicySpec struct {
+	// For kind FirewallPolicy.
+	FirewallPolicySpec *FirewallPolicySpec `protobuf:"bytes,37,opt,name=firewall_policy_spec,json=firewallPolicySpec,proto3,oneof"`
+}
+
 type Resource_LoadBalancerSpec struct {
 	// For kind LoadBalancer.
 	LoadBalancerSpec *LoadBalancerSpec `protobuf:"bytes,40,opt,name=load_balancer_spec,json=loadBalancerSpec,proto3,oneof"`
@@ -623,6 +653,10 @@ func (*Resource_AddressGroupSpec) isResource_Spec() {}
 
 func (*Resource_SecurityPolicySpec) isResource_Spec() {}
 
+func (*Resource_FirewallGroupSpec) isResource_Spec() {}
+
+func (*Resource_FirewallPolicySpec) isResource_Spec() {}
+
 func (*Resource_LoadBalancerSpec) isResource_Spec() {}
 
 func (*Resource_ListenerSpec) isResource_Spec() {}
@@ -665,6 +699,8 @@ type Status struct {
 	//	*Status_SecurityGroup
 	//	*Status_AddressGroup
 	//	*Status_SecurityPolicy
+	//	*Status_FirewallGroup
+	//	*Status_FirewallPolicy
 	//	*Status_LoadBalancer
 	//	*Status_Listener
 	//	*Status_Pool
@@ -865,6 +901,24 @@ func (x *Status) GetSecurityPolicy() *SecurityPolicyStatus {
 	return nil
 }
 
+func (x *Status) GetFirewallGroup() *FirewallGroupStatus {
+	if x != nil {
+		if x, ok := x.Details.(*Status_FirewallGroup); ok {
+			return x.FirewallGroup
+		}
+	}
+	return nil
+}
+
+func (x *Status) GetFirewallPolicy() *FirewallPolicyStatus {
+	if x != nil {
+		if x, ok := x.Details.(*Status_FirewallPolicy); ok {
+			return x.FirewallPolicy
+		}
+	}
+	return nil
+}
+
 func (x *Status) GetLoadBalancer() *LoadBalancerStatus {
 	if x != nil {
 		if x, ok := x.Details.(*Status_LoadBalancer); ok {
@@ -988,6 +1042,16 @@ type Status_SecurityPolicy struct {
 	SecurityPolicy *SecurityPolicyStatus `protobuf:"bytes,35,opt,name=security_policy,json=securityPolicy,proto3,oneof"`
 }
 
+type Status_FirewallGroup struct {
+	// For kind FirewallGroup.
+	FirewallGroup *FirewallGroupStatus `protobuf:"bytes,36,opt,name=firewall_group,json=firewallGroup,proto3,oneof"`
+}
+
+type Status_FirewallPolicy struct {
+	// For kind FirewallPolicy.
+	FirewallPolicy *FirewallPolicyStatus `protobuf:"bytes,37,opt,name=firewall_policy,json=firewallPolicy,proto3,oneof"`
+}
+
 type Status_LoadBalancer struct {
 	// For kind LoadBalancer.
 	LoadBalancer *LoadBalancerStatus `protobuf:"bytes,40,opt,name=load_balancer,json=loadBalancer,proto3,oneof"`
@@ -1043,6 +1107,10 @@ func (*Status_SecurityGroup) isStatus_Details() {}
 func (*Status_AddressGroup) isStatus_Details() {}
 
 func (*Status_SecurityPolicy) isStatus_Details() {}
+
+func (*Status_FirewallGroup) isStatus_Details() {}
+
+func (*Status_FirewallPolicy) isStatus_Details() {}
 
 func (*Status_LoadBalancer) isStatus_Details() {}
 
@@ -1161,11 +1229,11 @@ var File_weft_v1_resource_proto protoreflect.FileDescriptor
 
 const file_weft_v1_resource_proto_rawDesc = "" +
 	"\n" +
-	"\x16weft/v1/resource.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x12weft/v1/flow.proto\x1a\x1bweft/v1/healthmonitor.proto\x1a\x12weft/v1/host.proto\x1a\x12weft/v1/link.proto\x1a\x1aweft/v1/loadbalancer.proto\x1a\x11weft/v1/nat.proto\x1a\x15weft/v1/network.proto\x1a\x14weft/v1/router.proto\x1a\x16weft/v1/security.proto\x1a\x13weft/v1/trunk.proto\"O\n" +
+	"\x16weft/v1/resource.proto\x12\aweft.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16weft/v1/firewall.proto\x1a\x12weft/v1/flow.proto\x1a\x1bweft/v1/healthmonitor.proto\x1a\x12weft/v1/host.proto\x1a\x12weft/v1/link.proto\x1a\x1aweft/v1/loadbalancer.proto\x1a\x11weft/v1/nat.proto\x1a\x15weft/v1/network.proto\x1a\x14weft/v1/router.proto\x1a\x16weft/v1/security.proto\x1a\x13weft/v1/trunk.proto\"O\n" +
 	"\vResourceRef\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name\"\xab\r\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\"\xca\x0e\n" +
 	"\bResource\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x18\n" +
 	"\aproject\x18\x02 \x01(\tR\aproject\x12\x12\n" +
@@ -1192,7 +1260,9 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\rnat_rule_spec\x18  \x01(\v2\x14.weft.v1.NATRuleSpecH\x00R\vnatRuleSpec\x12L\n" +
 	"\x13security_group_spec\x18! \x01(\v2\x1a.weft.v1.SecurityGroupSpecH\x00R\x11securityGroupSpec\x12I\n" +
 	"\x12address_group_spec\x18\" \x01(\v2\x19.weft.v1.AddressGroupSpecH\x00R\x10addressGroupSpec\x12O\n" +
-	"\x14security_policy_spec\x18# \x01(\v2\x1b.weft.v1.SecurityPolicySpecH\x00R\x12securityPolicySpec\x12I\n" +
+	"\x14security_policy_spec\x18# \x01(\v2\x1b.weft.v1.SecurityPolicySpecH\x00R\x12securityPolicySpec\x12L\n" +
+	"\x13firewall_group_spec\x18$ \x01(\v2\x1a.weft.v1.FirewallGroupSpecH\x00R\x11firewallGroupSpec\x12O\n" +
+	"\x14firewall_policy_spec\x18% \x01(\v2\x1b.weft.v1.FirewallPolicySpecH\x00R\x12firewallPolicySpec\x12I\n" +
 	"\x12load_balancer_spec\x18( \x01(\v2\x19.weft.v1.LoadBalancerSpecH\x00R\x10loadBalancerSpec\x12<\n" +
 	"\rlistener_spec\x18) \x01(\v2\x15.weft.v1.ListenerSpecH\x00R\flistenerSpec\x120\n" +
 	"\tpool_spec\x18* \x01(\v2\x11.weft.v1.PoolSpecH\x00R\bpoolSpec\x12L\n" +
@@ -1203,7 +1273,7 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\vLabelsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01B\x06\n" +
-	"\x04spec\"\x87\v\n" +
+	"\x04spec\"\x98\f\n" +
 	"\x06Status\x12+\n" +
 	"\x05phase\x18\x01 \x01(\x0e2\x15.weft.v1.Status.PhaseR\x05phase\x122\n" +
 	"\n" +
@@ -1226,7 +1296,9 @@ const file_weft_v1_resource_proto_rawDesc = "" +
 	"\bnat_rule\x18  \x01(\v2\x16.weft.v1.NATRuleStatusH\x00R\anatRule\x12E\n" +
 	"\x0esecurity_group\x18! \x01(\v2\x1c.weft.v1.SecurityGroupStatusH\x00R\rsecurityGroup\x12B\n" +
 	"\raddress_group\x18\" \x01(\v2\x1b.weft.v1.AddressGroupStatusH\x00R\faddressGroup\x12H\n" +
-	"\x0fsecurity_policy\x18# \x01(\v2\x1d.weft.v1.SecurityPolicyStatusH\x00R\x0esecurityPolicy\x12B\n" +
+	"\x0fsecurity_policy\x18# \x01(\v2\x1d.weft.v1.SecurityPolicyStatusH\x00R\x0esecurityPolicy\x12E\n" +
+	"\x0efirewall_group\x18$ \x01(\v2\x1c.weft.v1.FirewallGroupStatusH\x00R\rfirewallGroup\x12H\n" +
+	"\x0ffirewall_policy\x18% \x01(\v2\x1d.weft.v1.FirewallPolicyStatusH\x00R\x0efirewallPolicy\x12B\n" +
 	"\rload_balancer\x18( \x01(\v2\x1b.weft.v1.LoadBalancerStatusH\x00R\floadBalancer\x125\n" +
 	"\blistener\x18) \x01(\v2\x17.weft.v1.ListenerStatusH\x00R\blistener\x12)\n" +
 	"\x04pool\x18* \x01(\v2\x13.weft.v1.PoolStatusH\x00R\x04pool\x12E\n" +
@@ -1284,31 +1356,35 @@ var file_weft_v1_resource_proto_goTypes = []any{
 	(*SecurityGroupSpec)(nil),     // 18: weft.v1.SecurityGroupSpec
 	(*AddressGroupSpec)(nil),      // 19: weft.v1.AddressGroupSpec
 	(*SecurityPolicySpec)(nil),    // 20: weft.v1.SecurityPolicySpec
-	(*LoadBalancerSpec)(nil),      // 21: weft.v1.LoadBalancerSpec
-	(*ListenerSpec)(nil),          // 22: weft.v1.ListenerSpec
-	(*PoolSpec)(nil),              // 23: weft.v1.PoolSpec
-	(*HealthMonitorSpec)(nil),     // 24: weft.v1.HealthMonitorSpec
-	(*LinkSpec)(nil),              // 25: weft.v1.LinkSpec
-	(*FlowRuleSpec)(nil),          // 26: weft.v1.FlowRuleSpec
-	(*NetworkStatus)(nil),         // 27: weft.v1.NetworkStatus
-	(*SubnetStatus)(nil),          // 28: weft.v1.SubnetStatus
-	(*PortStatus)(nil),            // 29: weft.v1.PortStatus
-	(*HostStatus)(nil),            // 30: weft.v1.HostStatus
-	(*SegmentRangeStatus)(nil),    // 31: weft.v1.SegmentRangeStatus
-	(*RouterStatus)(nil),          // 32: weft.v1.RouterStatus
-	(*TrunkStatus)(nil),           // 33: weft.v1.TrunkStatus
-	(*FloatingIPStatus)(nil),      // 34: weft.v1.FloatingIPStatus
-	(*PortForwardingStatus)(nil),  // 35: weft.v1.PortForwardingStatus
-	(*NATRuleStatus)(nil),         // 36: weft.v1.NATRuleStatus
-	(*SecurityGroupStatus)(nil),   // 37: weft.v1.SecurityGroupStatus
-	(*AddressGroupStatus)(nil),    // 38: weft.v1.AddressGroupStatus
-	(*SecurityPolicyStatus)(nil),  // 39: weft.v1.SecurityPolicyStatus
-	(*LoadBalancerStatus)(nil),    // 40: weft.v1.LoadBalancerStatus
-	(*ListenerStatus)(nil),        // 41: weft.v1.ListenerStatus
-	(*PoolStatus)(nil),            // 42: weft.v1.PoolStatus
-	(*HealthMonitorStatus)(nil),   // 43: weft.v1.HealthMonitorStatus
-	(*LinkStatus)(nil),            // 44: weft.v1.LinkStatus
-	(*FlowRuleStatus)(nil),        // 45: weft.v1.FlowRuleStatus
+	(*FirewallGroupSpec)(nil),     // 21: weft.v1.FirewallGroupSpec
+	(*FirewallPolicySpec)(nil),    // 22: weft.v1.FirewallPolicySpec
+	(*LoadBalancerSpec)(nil),      // 23: weft.v1.LoadBalancerSpec
+	(*ListenerSpec)(nil),          // 24: weft.v1.ListenerSpec
+	(*PoolSpec)(nil),              // 25: weft.v1.PoolSpec
+	(*HealthMonitorSpec)(nil),     // 26: weft.v1.HealthMonitorSpec
+	(*LinkSpec)(nil),              // 27: weft.v1.LinkSpec
+	(*FlowRuleSpec)(nil),          // 28: weft.v1.FlowRuleSpec
+	(*NetworkStatus)(nil),         // 29: weft.v1.NetworkStatus
+	(*SubnetStatus)(nil),          // 30: weft.v1.SubnetStatus
+	(*PortStatus)(nil),            // 31: weft.v1.PortStatus
+	(*HostStatus)(nil),            // 32: weft.v1.HostStatus
+	(*SegmentRangeStatus)(nil),    // 33: weft.v1.SegmentRangeStatus
+	(*RouterStatus)(nil),          // 34: weft.v1.RouterStatus
+	(*TrunkStatus)(nil),           // 35: weft.v1.TrunkStatus
+	(*FloatingIPStatus)(nil),      // 36: weft.v1.FloatingIPStatus
+	(*PortForwardingStatus)(nil),  // 37: weft.v1.PortForwardingStatus
+	(*NATRuleStatus)(nil),         // 38: weft.v1.NATRuleStatus
+	(*SecurityGroupStatus)(nil),   // 39: weft.v1.SecurityGroupStatus
+	(*AddressGroupStatus)(nil),    // 40: weft.v1.AddressGroupStatus
+	(*SecurityPolicyStatus)(nil),  // 41: weft.v1.SecurityPolicyStatus
+	(*FirewallGroupStatus)(nil),   // 42: weft.v1.FirewallGroupStatus
+	(*FirewallPolicyStatus)(nil),  // 43: weft.v1.FirewallPolicyStatus
+	(*LoadBalancerStatus)(nil),    // 44: weft.v1.LoadBalancerStatus
+	(*ListenerStatus)(nil),        // 45: weft.v1.ListenerStatus
+	(*PoolStatus)(nil),            // 46: weft.v1.PoolStatus
+	(*HealthMonitorStatus)(nil),   // 47: weft.v1.HealthMonitorStatus
+	(*LinkStatus)(nil),            // 48: weft.v1.LinkStatus
+	(*FlowRuleStatus)(nil),        // 49: weft.v1.FlowRuleStatus
 }
 var file_weft_v1_resource_proto_depIdxs = []int32{
 	6,  // 0: weft.v1.Resource.labels:type_name -> weft.v1.Resource.LabelsEntry
@@ -1328,39 +1404,43 @@ var file_weft_v1_resource_proto_depIdxs = []int32{
 	18, // 14: weft.v1.Resource.security_group_spec:type_name -> weft.v1.SecurityGroupSpec
 	19, // 15: weft.v1.Resource.address_group_spec:type_name -> weft.v1.AddressGroupSpec
 	20, // 16: weft.v1.Resource.security_policy_spec:type_name -> weft.v1.SecurityPolicySpec
-	21, // 17: weft.v1.Resource.load_balancer_spec:type_name -> weft.v1.LoadBalancerSpec
-	22, // 18: weft.v1.Resource.listener_spec:type_name -> weft.v1.ListenerSpec
-	23, // 19: weft.v1.Resource.pool_spec:type_name -> weft.v1.PoolSpec
-	24, // 20: weft.v1.Resource.health_monitor_spec:type_name -> weft.v1.HealthMonitorSpec
-	25, // 21: weft.v1.Resource.link_spec:type_name -> weft.v1.LinkSpec
-	26, // 22: weft.v1.Resource.flow_rule_spec:type_name -> weft.v1.FlowRuleSpec
-	3,  // 23: weft.v1.Resource.status:type_name -> weft.v1.Status
-	0,  // 24: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
-	4,  // 25: weft.v1.Status.conditions:type_name -> weft.v1.Condition
-	27, // 26: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
-	28, // 27: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
-	29, // 28: weft.v1.Status.port:type_name -> weft.v1.PortStatus
-	30, // 29: weft.v1.Status.host:type_name -> weft.v1.HostStatus
-	31, // 30: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
-	32, // 31: weft.v1.Status.router:type_name -> weft.v1.RouterStatus
-	33, // 32: weft.v1.Status.trunk:type_name -> weft.v1.TrunkStatus
-	34, // 33: weft.v1.Status.floating_ip:type_name -> weft.v1.FloatingIPStatus
-	35, // 34: weft.v1.Status.port_forwarding:type_name -> weft.v1.PortForwardingStatus
-	36, // 35: weft.v1.Status.nat_rule:type_name -> weft.v1.NATRuleStatus
-	37, // 36: weft.v1.Status.security_group:type_name -> weft.v1.SecurityGroupStatus
-	38, // 37: weft.v1.Status.address_group:type_name -> weft.v1.AddressGroupStatus
-	39, // 38: weft.v1.Status.security_policy:type_name -> weft.v1.SecurityPolicyStatus
-	40, // 39: weft.v1.Status.load_balancer:type_name -> weft.v1.LoadBalancerStatus
-	41, // 40: weft.v1.Status.listener:type_name -> weft.v1.ListenerStatus
-	42, // 41: weft.v1.Status.pool:type_name -> weft.v1.PoolStatus
-	43, // 42: weft.v1.Status.health_monitor:type_name -> weft.v1.HealthMonitorStatus
-	44, // 43: weft.v1.Status.link:type_name -> weft.v1.LinkStatus
-	45, // 44: weft.v1.Status.flow_rule:type_name -> weft.v1.FlowRuleStatus
-	45, // [45:45] is the sub-list for method output_type
-	45, // [45:45] is the sub-list for method input_type
-	45, // [45:45] is the sub-list for extension type_name
-	45, // [45:45] is the sub-list for extension extendee
-	0,  // [0:45] is the sub-list for field type_name
+	21, // 17: weft.v1.Resource.firewall_group_spec:type_name -> weft.v1.FirewallGroupSpec
+	22, // 18: weft.v1.Resource.firewall_policy_spec:type_name -> weft.v1.FirewallPolicySpec
+	23, // 19: weft.v1.Resource.load_balancer_spec:type_name -> weft.v1.LoadBalancerSpec
+	24, // 20: weft.v1.Resource.listener_spec:type_name -> weft.v1.ListenerSpec
+	25, // 21: weft.v1.Resource.pool_spec:type_name -> weft.v1.PoolSpec
+	26, // 22: weft.v1.Resource.health_monitor_spec:type_name -> weft.v1.HealthMonitorSpec
+	27, // 23: weft.v1.Resource.link_spec:type_name -> weft.v1.LinkSpec
+	28, // 24: weft.v1.Resource.flow_rule_spec:type_name -> weft.v1.FlowRuleSpec
+	3,  // 25: weft.v1.Resource.status:type_name -> weft.v1.Status
+	0,  // 26: weft.v1.Status.phase:type_name -> weft.v1.Status.Phase
+	4,  // 27: weft.v1.Status.conditions:type_name -> weft.v1.Condition
+	29, // 28: weft.v1.Status.network:type_name -> weft.v1.NetworkStatus
+	30, // 29: weft.v1.Status.subnet:type_name -> weft.v1.SubnetStatus
+	31, // 30: weft.v1.Status.port:type_name -> weft.v1.PortStatus
+	32, // 31: weft.v1.Status.host:type_name -> weft.v1.HostStatus
+	33, // 32: weft.v1.Status.segment_range:type_name -> weft.v1.SegmentRangeStatus
+	34, // 33: weft.v1.Status.router:type_name -> weft.v1.RouterStatus
+	35, // 34: weft.v1.Status.trunk:type_name -> weft.v1.TrunkStatus
+	36, // 35: weft.v1.Status.floating_ip:type_name -> weft.v1.FloatingIPStatus
+	37, // 36: weft.v1.Status.port_forwarding:type_name -> weft.v1.PortForwardingStatus
+	38, // 37: weft.v1.Status.nat_rule:type_name -> weft.v1.NATRuleStatus
+	39, // 38: weft.v1.Status.security_group:type_name -> weft.v1.SecurityGroupStatus
+	40, // 39: weft.v1.Status.address_group:type_name -> weft.v1.AddressGroupStatus
+	41, // 40: weft.v1.Status.security_policy:type_name -> weft.v1.SecurityPolicyStatus
+	42, // 41: weft.v1.Status.firewall_group:type_name -> weft.v1.FirewallGroupStatus
+	43, // 42: weft.v1.Status.firewall_policy:type_name -> weft.v1.FirewallPolicyStatus
+	44, // 43: weft.v1.Status.load_balancer:type_name -> weft.v1.LoadBalancerStatus
+	45, // 44: weft.v1.Status.listener:type_name -> weft.v1.ListenerStatus
+	46, // 45: weft.v1.Status.pool:type_name -> weft.v1.PoolStatus
+	47, // 46: weft.v1.Status.health_monitor:type_name -> weft.v1.HealthMonitorStatus
+	48, // 47: weft.v1.Status.link:type_name -> weft.v1.LinkStatus
+	49, // 48: weft.v1.Status.flow_rule:type_name -> weft.v1.FlowRuleStatus
+	49, // [49:49] is the sub-list for method output_type
+	49, // [49:49] is the sub-list for method input_type
+	49, // [49:49] is the sub-list for extension type_name
+	49, // [49:49] is the sub-list for extension extendee
+	0,  // [0:49] is the sub-list for field type_name
 }
 
 func init() { file_weft_v1_resource_proto_init() }
@@ -1368,6 +1448,7 @@ func file_weft_v1_resource_proto_init() {
 	if File_weft_v1_resource_proto != nil {
 		return
 	}
+	file_weft_v1_firewall_proto_init()
 	file_weft_v1_flow_proto_init()
 	file_weft_v1_healthmonitor_proto_init()
 	file_weft_v1_host_proto_init()
@@ -1393,6 +1474,8 @@ func file_weft_v1_resource_proto_init() {
 		(*Resource_SecurityGroupSpec)(nil),
 		(*Resource_AddressGroupSpec)(nil),
 		(*Resource_SecurityPolicySpec)(nil),
+		(*Resource_FirewallGroupSpec)(nil),
+		(*Resource_FirewallPolicySpec)(nil),
 		(*Resource_LoadBalancerSpec)(nil),
 		(*Resource_ListenerSpec)(nil),
 		(*Resource_PoolSpec)(nil),
@@ -1414,6 +1497,8 @@ func file_weft_v1_resource_proto_init() {
 		(*Status_SecurityGroup)(nil),
 		(*Status_AddressGroup)(nil),
 		(*Status_SecurityPolicy)(nil),
+		(*Status_FirewallGroup)(nil),
+		(*Status_FirewallPolicy)(nil),
 		(*Status_LoadBalancer)(nil),
 		(*Status_Listener)(nil),
 		(*Status_Pool)(nil),
