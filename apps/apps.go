@@ -15,6 +15,7 @@ import (
 	"github.com/weft-sdn/weft/apps/mpls"
 	"github.com/weft-sdn/weft/apps/nat"
 	"github.com/weft-sdn/weft/apps/neighbour"
+	"github.com/weft-sdn/weft/apps/pipeline"
 	"github.com/weft-sdn/weft/apps/portsecurity"
 	"github.com/weft-sdn/weft/apps/provider"
 	"github.com/weft-sdn/weft/apps/route"
@@ -30,13 +31,16 @@ import (
 // Config is what an operator may choose about apps. The zero value will do.
 type Config struct {
 	Tunnel tunnel.Config
+	Others []App // apps of other people, in the order in which frames pass their tables at one point
 }
 
 // All returns the apps over the given tables. Their IDs mark the cookies of their flows: an ID once given is never given to
 // another app.
-func All(t *intent.Tables, cfg Config) []compile.App {
+//
+// Tables at points are those of other people's apps, which come after.
+func All(t *intent.Tables, cfg Config, points ...pipeline.Table) []compile.App {
 	return []compile.App{
-		base.New(t),               // 1
+		base.New(t, points...),    // 1
 		binding.New(t),            // 2
 		arp.New(t),                // 3
 		portsecurity.New(t),       // 4

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/sirupsen/logrus"
+
+	"github.com/weft-sdn/weft/apps"
 )
 
 // Config says how to run the controller. The zero value, but for DataDir, is usable.
@@ -39,6 +41,7 @@ type Config struct {
 	// millisecond; 0: never. See docs/adr/0002 for what it costs.
 	TunnelBFD time.Duration
 
+	Apps    []apps.App // of other people, in the order in which frames pass their tables at one point
 	Version string
 	Log     *logrus.Logger
 	// Listen opens listeners; default net.Listen. Labs listen in a network namespace of their own.

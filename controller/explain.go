@@ -33,7 +33,7 @@ func (w *world) explain(req *weftv1.ExplainRequest) *weftv1.ExplainResponse {
 	r := &weftv1.ExplainResponse{}
 	add := func(x compile.Explanation) bool {
 		if req.GetHost() == "" || x.Host == req.GetHost() {
-			r.Flows = append(r.Flows, explanation(x))
+			r.Flows = append(r.Flows, w.explanation(x))
 		}
 		return len(r.Flows) < most
 	}
@@ -80,10 +80,10 @@ func containsAll(text string, parts []string) bool {
 	return true
 }
 
-func explanation(x compile.Explanation) *weftv1.FlowExplanation {
+func (w *world) explanation(x compile.Explanation) *weftv1.FlowExplanation {
 	match, actions := pipeline.NamedText(x.Flow, nil)
 	return &weftv1.FlowExplanation{
-		Host: x.Host, Cookie: x.Flow.Cookie, Table: uint32(x.Flow.Table), TableName: pipeline.TableName(x.Flow.Table),
+		Host: x.Host, Cookie: x.Flow.Cookie, Table: uint32(x.Flow.Table), TableName: w.points.TableName(x.Flow.Table),
 		Priority: uint32(x.Flow.Priority), Match: match, Actions: actions,
 		Rule: fmt.Sprintf("%s.%s", x.Owner.App, x.Owner.Rule), Subject: x.Owner.Subject, Reads: x.Read, SinceRevision: x.Since,
 	}

@@ -101,7 +101,7 @@ func newCore(cfg Config, s store.Store, log *logrus.Entry) (*core, error) {
 		return nil, err
 	}
 	c.memory = newMemory(s, log)
-	if c.world, err = newWorld(c.board, apps.Config{Tunnel: tunnel.Config{VXLANPort: cfg.VXLANPort, GenevePort: cfg.GenevePort, BFDInterval: uint32(cfg.TunnelBFD.Milliseconds())}}, c.memory, log); err != nil {
+	if c.world, err = newWorld(c.board, apps.Config{Others: cfg.Apps, Tunnel: tunnel.Config{VXLANPort: cfg.VXLANPort, GenevePort: cfg.GenevePort, BFDInterval: uint32(cfg.TunnelBFD.Milliseconds())}}, c.memory, log); err != nil {
 		return nil, err
 	}
 	c.feed = newFeed(c.catalog, c.world, log)

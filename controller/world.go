@@ -30,6 +30,7 @@ type world struct {
 	online  func(host string) bool
 	board   switchboard
 	keepers []compile.Keeper
+	points  pipeline.Plan   // where other people's apps have tables
 	settled <-chan struct{} // closed when some switch has come further, where a keeper waits for that
 
 	mu       sync.RWMutex
@@ -88,7 +89,12 @@ func (w *world) punted(p *punt.Packet) {
 func newWorld(board switchboard, cfg apps.Config, m *memory, log *logrus.Entry) (*world, error) {
 	w := &world{log: log, inbox: newInbox(), memory: m, board: board, online: board.Online, tables: intent.NewTables(), hosts: map[string]*host{}, peers: map[string]struct{}{}}
 	w.tap = &tap{apps: map[uint8]string{}, portName: w.portName}
-	all := apps.All(w.tables, cfg)
+	others, points, err := apps.Build(w.tables, cfg.Others)
+	if err != nil {
+		return nil, err
+	}
+	w.points = points
+	all := append(apps.All(w.tables, cfg, points.Tables()...), others...)
 	handlers := map[uint8]punt.Handler{}
 	for _, a := range all {
 		if a.Handler != nil {
@@ -119,9 +125,11 @@ func newWorld(board switchboard, cfg apps.Config, m *memory, log *logrus.Entry) 
 	remember(m, w.tables.Sightings)
 	remember(m, w.tables.Edges)
 	remember(m, w.tables.Paths)
-	engine, err := compile.New(compile.Config{
-		Apps: all, DB: w.tables.DB, Check: pipeline.NewChecker(), Sink: board, Nowhere: w.unmanaged,
-	})
+	config := compile.Config{Apps: all, DB: w.tables.DB, Check: pipeline.NewChecker(points.Tables()...), Sink: board, Nowhere: w.unmanaged}
+	if len(points.Tables()) > 0 { // asking costs something for each flow
+		config.Redirect = w.points.Redirect
+	}
+	engine, err := compile.New(config)
 	w.engine = engine
 	return w, err
 }

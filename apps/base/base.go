@@ -3,6 +3,8 @@
 package base
 
 import (
+	"slices"
+
 	"github.com/weft-sdn/weft/apps/pipeline"
 	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/intent"
@@ -11,9 +13,12 @@ import (
 )
 
 // New returns the app.
-func New(t *intent.Tables) compile.App {
+//
+// Tables at points are more than the pipeline has by itself.
+func New(t *intent.Tables, more ...pipeline.Table) compile.App {
+	tables := slices.Concat(pipeline.Tables, more)
 	return compile.App{Name: "base", ID: 1, Rules: []compile.Rule{
-		compile.ForEach("miss", t.Hosts, miss),
+		compile.ForEach("miss", t.Hosts, func(_ *table.Reader, h intent.Host, out *compile.Out) { miss(tables, h, out) }),
 		compile.ForEach("deliver", t.Hosts, deliver),
 		compile.ForEach("dropped", t.Hosts, dropped),
 		compile.ForEach("hand_over", t.Hosts, handOver),
@@ -23,11 +28,11 @@ func New(t *intent.Tables) compile.App {
 }
 
 // miss sends on what a table has nothing to say about. Tables that drop need no flow: OpenFlow 1.3 drops by itself.
-func miss(_ *table.Reader, h intent.Host, out *compile.Out) {
+func miss(tables []pipeline.Table, h intent.Host, out *compile.Out) {
 	if !h.Up {
 		return
 	}
-	for _, t := range pipeline.Tables {
+	for _, t := range tables {
 		if t.Miss.Goto != 0 {
 			out.Flow(h.Name, t.ID, 0, nil, flow.Actions{flow.Goto(t.Miss.Goto)})
 		}

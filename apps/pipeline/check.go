@@ -16,10 +16,10 @@ type row struct {
 	match, set map[flow.FieldID]bool
 }
 
-// NewChecker returns a checker for Tables.
-func NewChecker() *Checker {
+// NewChecker returns a checker for Tables, and for those at points.
+func NewChecker(more ...Table) *Checker {
 	c := &Checker{rows: map[uint8]row{}}
-	for _, t := range Tables {
+	for _, t := range slices.Concat(Tables, more) {
 		c.rows[t.ID] = row{t, set(t.Match), set(t.Set)}
 	}
 	return c

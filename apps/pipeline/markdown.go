@@ -23,6 +23,11 @@ func Markdown() string {
 	for _, t := range Tables {
 		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", t.Name, names(t.Match, flow.FieldID.String), names(t.Set, flow.FieldID.String))
 	}
+	b.WriteString("\n## Points\n\nWhere apps of other people have tables (docs/writing-apps.md).\n\n| point | numbers | what passes it |\n|---|---|---|\n")
+	for _, p := range Points {
+		first, last := p.Point.room()
+		fmt.Fprintf(&b, "| %s | %d to %d | %s |\n", p.Point, first, last, p.Doc)
+	}
 	b.WriteString("\n## Registers\n\nRegisters are zero when a frame enters the pipeline.\n\n| name | where | what |\n|---|---|---|\n")
 	for _, r := range Registers {
 		fmt.Fprintf(&b, "| `%s` | %s[%d..%d] | %s |\n", r.Name, r.Sub.ID, r.Sub.Off, int(r.Sub.Off)+int(r.Sub.Len)-1, r.Doc)

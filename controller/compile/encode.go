@@ -9,6 +9,9 @@ import (
 // encode puts the wire form of a flow into o.buf: first the match, then the instructions. The wire form is a flow's
 // identity here; two flows are alike when their bytes are.
 func (o *Out) encode(key slotKey, m flow.Match, do flow.Actions) (match, instructions []byte, ok bool) {
+	if to := o.engine.cfg.Redirect; to != nil {
+		do = do.Redirect(func(table uint8) uint8 { return to(key.table, table) })
+	}
 	buf, err := flow.AppendMatch(o.buf[:0], m)
 	cut := len(buf)
 	if err == nil {

@@ -13,11 +13,14 @@ import (
 
 // Config says what an engine works on.
 type Config struct {
-	Apps    []App
-	DB      *table.DB
-	Check   Checker // nil: every flow is allowed
-	Sink    Sink    // nil: nobody is told
-	Workers int     // goroutines that run units when many are to be run; 0: one per processor
+	Apps  []App
+	DB    *table.DB
+	Check Checker // nil: every flow is allowed
+	Sink  Sink    // nil: nobody is told
+	// Redirect says to which table a goto in one table leads that names another. It always says the same, and is asked from several
+	// goroutines at once. nil: to that one.
+	Redirect func(from, to uint8) uint8
+	Workers  int // goroutines that run units when many are to be run; 0: one per processor
 	// ParallelFrom is the number of units from which on they are spread over the workers. 0: 64, from where on it pays.
 	ParallelFrom int
 	// Nowhere tells of a host that it never connects; what is emitted for such a host is thrown away. It is asked from several

@@ -29,6 +29,7 @@ const (
 type Options struct {
 	Hosts   []netlab.HostSpec
 	Weftd   []string      // further flags of weftd
+	Program string        // to run as weftd, a package of the tree; default: ./cmd/weftd
 	Client  client.Config // how to reach its API; the address is always filled in
 	Manager string        // what hosts are told to set-manager; default: Lab.ManagerTarget
 	// Prepare is called when the hosts run, before weftd is started and before they are told who manages them.
@@ -81,6 +82,12 @@ func New(t *testing.T, o Options) *Cloud {
 		c.opts.Manager = lab.ManagerTarget()
 	}
 	c.Weftd = newWeftd(lab, dir, o.Weftd)
+	if o.Program != "" {
+		c.Weftd.program = filepath.Join(dir, "weftd")
+		if err := buildProgram(c.Weftd.program, o.Program); err != nil {
+			t.Fatal(err)
+		}
+	}
 	t.Cleanup(c.finish)
 	if o.Prepare != nil {
 		o.Prepare(c)

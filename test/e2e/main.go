@@ -28,7 +28,10 @@ func Main(m *testing.M) int {
 }
 
 // build makes the programs of this tree.
-func build(dir string) error {
+func build(dir string) error { return buildProgram(dir+"/", "./cmd/...") }
+
+// buildProgram builds packages of the tree.
+func buildProgram(to, packages string) error {
 	root, err := Root()
 	if err != nil {
 		return err
@@ -37,10 +40,10 @@ func build(dir string) error {
 	if goTool == "" {
 		goTool = "go"
 	}
-	cmd := exec.Command(goTool, "build", "-buildvcs=false", "-o", dir+"/", "./cmd/...")
+	cmd := exec.Command(goTool, "build", "-buildvcs=false", "-o", to, packages)
 	cmd.Dir = root
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("build weftd and weft: %w\n%s", err, out)
+		return fmt.Errorf("build %s: %w\n%s", packages, err, out)
 	}
 	return nil
 }

@@ -31,6 +31,8 @@ type Weftd struct {
 	lab  *netlab.Lab
 	dir  string
 	args []string
+	// program is the path of what is run.
+	program string
 
 	mu   sync.Mutex
 	cmd  *exec.Cmd
@@ -39,7 +41,7 @@ type Weftd struct {
 }
 
 func newWeftd(lab *netlab.Lab, dir string, args []string) *Weftd {
-	return &Weftd{lab: lab, dir: dir, args: args}
+	return &Weftd{lab: lab, dir: dir, args: args, program: program("weftd")}
 }
 
 // Arguments sets what weftd is told from the next Start on, beside what all tests tell it.
@@ -68,7 +70,7 @@ func (w *Weftd) Start() error {
 	}
 	defer log.Close()
 	args := append([]string{"--data-dir", w.DataDir(), "--underlay-mtu", fmt.Sprint(netlab.UnderlayMTU), "--log-level", "debug"}, w.args...)
-	cmd := w.lab.ControllerCommand(program("weftd"), args...)
+	cmd := w.lab.ControllerCommand(w.program, args...)
 	cmd.Stdout, cmd.Stderr = log, log
 	if err := cmd.Start(); err != nil {
 		return fmt.Errorf("start weftd: %w", err)

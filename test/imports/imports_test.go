@@ -42,6 +42,7 @@ var rules = []rule{
 		"an app is pure functions over rows, and knows no other app",
 	},
 	{"controller", everything, "the only place where everything meets"},
+	{"controller/weft", append([]string{"controller"}, everything...), "mains are made of it"},
 	{"cmd/...", everything, "thin mains"},
 	{
 		"controller/...", []string{"controller/<sub>/...", "southbound/...", "proto/..."},
