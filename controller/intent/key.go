@@ -42,7 +42,7 @@ const (
 
 // Kinds returns all kinds, in the order of List.
 func Kinds() []Kind {
-	return []Kind{KindAddressGroup, KindFirewallGroup, KindFirewallPolicy, KindFloatingIP, KindFlowRule, KindHealthMonitor, KindHost, KindLink, KindListener, KindFirewallGroup, KindFirewallPolicy, KindLoadBalancer, KindNATRule, KindNetwork, KindPool, KindPort, KindPortForwarding, KindProject, KindRouter, KindSecurityGroup,
+	return []Kind{KindAddressGroup, KindFirewallGroup, KindFirewallPolicy, KindFloatingIP, KindFlowRule, KindHealthMonitor, KindHost, KindLink, KindListener, KindLoadBalancer, KindNATRule, KindNetwork, KindPool, KindPort, KindPortForwarding, KindProject, KindRouter, KindSecurityGroup,
 		KindSecurityPolicy, KindSegmentRange, KindSubnet, KindTrunk}
 }
 

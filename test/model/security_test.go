@@ -225,7 +225,7 @@ func (p *player) passes(from, to int, s Segment, must bool) {
 	next, _ := p.w.mac(receiver.Name, "")
 	if sender.Network != receiver.Network {
 		router := p.t.Routers[0]
-		if sender.Network == behind {
+		if len(p.t.Routers) > 1 && (sender.Network == behind || receiver.Network == behind && sender.Network == transit) {
 			router = p.t.Routers[1]
 		}
 		next, _ = p.w.mac("", router.Name)
