@@ -56,7 +56,7 @@ func All(t *intent.Tables, cfg Config, points ...pipeline.Table) []compile.App {
 		route.New(t),              // 14
 		nat.New(t),                // 15
 		neighbour.New(t),          // 17
-		security.New(t),           // 18
+		security.New(t),           // 18, and 19 for its log
 		balancer.New(t),           // 20
 		monitor.New(t),            // 22
 		firewall.New(t),           // 21

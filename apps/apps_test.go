@@ -611,7 +611,7 @@ func TestOnlyWhatReadsTheChangeRuns(t *testing.T) {
 		{"the same row again", edit{Op: "port", Port: 0, Net: 0, Flag: true}, []string{}},
 		{"another number for a plugged interface", edit{Op: "plug", Port: 2, Host: 0, Alt: 2}, []string{
 			"arp.answer(port/red/vm2)", "base.meter(port/red/vm2)", "binding.bind(port/red/vm2)", "binding.site(port/red/vm2)", "l2.attach(port/red/vm2)",
-			"l2.forward(port/red/vm2)", "l2.shard(network/red/net1)", "portsecurity.protect(port/red/vm2)", "security.place(port/red/vm2)",
+			"l2.forward(port/red/vm2)", "l2.shard(network/red/net1)", "portsecurity.protect(port/red/vm2)", "security.log(port/red/vm2)", "security.place(port/red/vm2)",
 			"tunnel.origin(port/red/vm2)",
 		}},
 	}

@@ -28,7 +28,7 @@ func groupsOf(alt int) []intent.Key {
 func ruleList(e edit) intent.RuleList {
 	at := e.Net % len(listKeys)
 	tier := []intent.Tier{intent.TierGroups, intent.TierGroups, intent.TierGroups, intent.TierProjectBefore, intent.TierCloudAfter}[at]
-	l := intent.RuleList{Key: listKeys[at], Tag: uint32(80 + at), Tier: tier, Drains: e.Alt == 2}
+	l := intent.RuleList{Key: listKeys[at], Tag: uint32(80 + at), Tier: tier, Drains: e.Alt == 2, LogAccepted: e.Alt == 1, LogDropped: e.Alt == 3 || e.Flag && e.Alt == 1}
 	any := intent.SecurityRule{Protocol: intent.AnyValue, ICMPType: intent.AnyValue, ICMPCode: intent.AnyValue}
 	add := func(change func(*intent.SecurityRule)) {
 		r := any

@@ -20,7 +20,7 @@ type collector struct {
 
 	revision, compiled, hosts, online                               *prometheus.Desc
 	flows, added, removed, drift, bundles, failures, packetIns, lag *prometheus.Desc
-	dropped, unanswered                                             *prometheus.Desc
+	dropped, unanswered, entries, suppressed                        *prometheus.Desc
 	ruleRuns, ruleSeconds, ruleUnits                                *prometheus.Desc
 }
 
@@ -43,6 +43,8 @@ func newCollector(c *core) *collector {
 		packetIns:   desc("packet_ins_total", "Packet-ins taken.", "host"),
 		dropped:     desc("dropped_packets_total", "Packets that flows dropped.", "host", "reason"),
 		unanswered:  desc("packet_ins_dropped_total", "Packet-ins and answers to them that were dropped.", "host", "reason"),
+		entries:     desc("log_entries_total", "Packets that rules with a log told of."),
+		suppressed:  desc("log_suppressed_total", "Packets that rules with a log should have told of, and that came too fast."),
 		lag:         desc("host_revision_lag", "Revisions that a host is behind.", "host"),
 		ruleRuns:    desc("rule_runs_total", "Units run.", "rule"),
 		ruleSeconds: desc("rule_seconds_total", "Time spent in a rule.", "rule"),
@@ -83,6 +85,9 @@ func (m *collector) Collect(ch chan<- prometheus.Metric) {
 		}
 		counter(m.drift, float64(m.c.hosts.mended(s.Host)), s.Host, "ovsdb")
 	}
+	entries, suppressed := m.c.journal.Counts()
+	counter(m.entries, float64(entries))
+	counter(m.suppressed, float64(suppressed))
 	info := m.c.info()
 	gauge(m.revision, float64(info.GetRevision()))
 	gauge(m.compiled, float64(compiled))

@@ -18,6 +18,7 @@ import (
 	"github.com/weft-sdn/weft/apps/pipeline"
 	"github.com/weft-sdn/weft/apps/tunnel"
 	"github.com/weft-sdn/weft/controller/intent"
+	"github.com/weft-sdn/weft/controller/journal"
 	"github.com/weft-sdn/weft/controller/reconcile"
 	"github.com/weft-sdn/weft/controller/store"
 	"github.com/weft-sdn/weft/northbound/api"
@@ -40,6 +41,7 @@ type core struct {
 	dialers  *dialers
 	switches *switches
 	news     *news
+	journal  *journal.Journal
 	registry *prometheus.Registry
 }
 
@@ -108,6 +110,8 @@ func newCore(cfg Config, s store.Store, log *logrus.Entry) (*core, error) {
 	c.hosts = newHosts(cfg, c.world, c.board, c.memory, c.catalog, log)
 	c.switches = newSwitches(c.hosts, c.board, took.bundle, c.world.punted, log)
 	c.news = newNews(c)
+	c.journal = journal.New(book{c}, log.WithField("log", "security"))
+	c.world.logged = c.logged
 	ovsdbTLS, err := cfg.OVSDBTLS.client()
 	if err != nil {
 		return nil, fmt.Errorf("OVSDB TLS: %w", err)
@@ -193,6 +197,7 @@ func (c *core) run(ctx context.Context, l *listeners) error {
 	g.Go(func() error { c.world.run(ctx); return nil })
 	g.Go(func() error { c.memory.run(ctx); return nil })
 	g.Go(func() error { c.news.run(ctx); return nil })
+	g.Go(func() error { c.journal.Run(ctx); return nil })
 	g.Go(func() error { return ended(ctx, "store", store.Follow(ctx, c.store, intent.StorePrefix, c.feed)) })
 	g.Go(func() error { return ended(ctx, "gRPC", server.Serve(ctx, l.grpc)) })
 	if l.metrics != nil {

@@ -27,6 +27,7 @@ type world struct {
 	packets *punt.Dispatcher
 	outbox  *punt.Outbox
 	tap     *tap
+	logged  func(*punt.Packet) // takes those that the log is told of
 	online  func(host string) bool
 	board   switchboard
 	keepers []compile.Keeper
@@ -82,6 +83,10 @@ type switchboard interface {
 // punted takes a packet that a flow hands over. Packets that come by one port for several routers are those of several senders.
 func (w *world) punted(p *punt.Packet) {
 	p.App, p.Why = pipeline.Punted(p.Register(pipeline.Handler))
+	if p.App == pipeline.LogApp {
+		w.logged(p)
+		return
+	}
 	p.Of = uint32(p.Register(pipeline.Router))
 	w.packets.Offer(p)
 }

@@ -47,13 +47,18 @@ const (
 	PrioRest    = 1
 )
 
-// The numbers of meters: the uppermost byte says that they are ours, the next bit that what follows is a router's tag.
+// The numbers of meters: the uppermost byte says that they are ours, the next bit that what follows is a router's tag, and the seventh after
+// it that it is a port for the log.
 const (
 	ourMeters    = 0x57 << 24
 	routerMeters = ourMeters | 1<<23
+	logMeters    = ourMeters | 1<<17
 	restMeter    = ourMeters | 1<<16
 	answerMeter  = restMeter + 1
 )
+
+// LogMeter is for what the log is told of one port.
+func LogMeter(ofport uint32) flow.Meter { return flow.PacketMeter(logMeters|ofport&0xffff, 50, 100) }
 
 // PortMeter is for all that one port has the controller do: DHCP, router solicitations, multicast reports, errors.
 func PortMeter(ofport uint32) flow.Meter { return flow.PacketMeter(ourMeters|ofport&0xffff, 100, 200) }
@@ -79,6 +84,17 @@ const ErrorApp = 14
 
 // RejectApp is the app that tells the senders of packets that they are rejected.
 const RejectApp = 18
+
+// LogApp is for whom packets are that the log is told of. No app answers them: they go to the controller's log.
+const LogApp = 19
+
+// loggedBytes is how much of a packet the log is told: its headers.
+const loggedBytes = 192
+
+// ToLog is what table log does with a packet. What the meter does not let through is not told of; the packet itself goes on.
+func ToLog(meter flow.Meter) flow.Actions {
+	return flow.Actions{handler(LogApp, nil), flow.ToController(flow.ControllerSpec{UserData: "w", MaxLen: loggedBytes, Meter: meter.ID, MeterGiven: true})}
+}
 
 // Reject has the sender of a packet told that it is rejected, by a TCP reset or by ICMP.
 func Reject() flow.Actions { return Punt(RejectApp) }

@@ -98,7 +98,7 @@ var (
 	Told = flow.Sub{ID: flow.Reg4, Off: 4, Len: 1}
 	// AsAnswer is 1 while the packet is looked at as the answer to one that rules let through, connections not being tracked.
 	AsAnswer = flow.Sub{ID: flow.Reg4, Off: 5, Len: 1}
-	// Reported is 1 when the controller is to be told of what is dropped.
+	// Reported is 1 when the log is to be told of what no rule lets through.
 	Reported = flow.Sub{ID: flow.Reg4, Off: 6, Len: 1}
 	// AtReceiver is 1 at the receiver's side.
 	AtReceiver = flow.Sub{ID: flow.Reg4, Off: 7, Len: 1}
@@ -125,6 +125,10 @@ var (
 	// Peer4 is the IPv4 address of the other end, Peer6 its IPv6 address: registers 8 to 11.
 	Peer4 = flow.Sub{ID: flow.Reg8, Off: 0, Len: 32}
 	Peer6 = flow.Sub{ID: flow.XXReg2, Off: 0, Len: 128}
+	// Entry is the number of what the log is told of a packet (intent.Logged): of the rule that it matches, or of there being none.
+	Entry = flow.Sub{ID: flow.Metadata, Off: 0, Len: 64}
+	// Opening is the bit of Entry that is 1 where only packets that open a connection are told of.
+	Opening = flow.Sub{ID: flow.Metadata, Off: 63, Len: 1}
 )
 
 // Bits of ct_mark, which a connection keeps.
@@ -143,7 +147,7 @@ var Shared = [][2]string{
 	{"nexthop4", "balancer"}, {"inner", "balancer"}, {"list", "balancer"}, {"slot", "part"}, {"slot", "parted"}, {"edge", "part"}, {"edge", "parted"},
 	{"among", "part"}, {"among", "parted"}, {"nexthop4", "inner"}, {"slot", "edge"}, {"nexthop4", "list"}, {"inner", "list"}, {"slot", "among"}, {"edge", "among"},
 	{"nexthop6", "peer4"}, {"nexthop6", "peer6"}, {"peer4", "peer6"}, {"shard", "zone"}, {"judged", "outgoing"}, {"judged", "decided"}, {"judged", "passed"},
-	{"judged", "refused"}, {"judged", "told"}, {"judged", "as_answer"}, {"judged", "reported"}, {"judged", "at_receiver"},
+	{"judged", "refused"}, {"judged", "told"}, {"judged", "as_answer"}, {"judged", "reported"}, {"judged", "at_receiver"}, {"entry", "opening"},
 }
 
 // ViaSegment is Via for frames of a segment.
@@ -200,7 +204,7 @@ var Registers = []Register{
 	{"refused", Refused, "1: the rule refused the packet"},
 	{"told", Told, "1: its sender is to be told"},
 	{"as_answer", AsAnswer, "1: the packet is looked at as an answer, connections not being tracked"},
-	{"reported", Reported, "1: the controller is told of what is dropped"},
+	{"reported", Reported, "1: the log is told of what no rule lets through"},
 	{"at_receiver", AtReceiver, "1: at the receiver's side"},
 	{"untracked", Untracked, "1: rules judge packets one by one"},
 	{"stateless", Stateless, "1: the port's groups are stateless"},
@@ -213,4 +217,6 @@ var Registers = []Register{
 	{"among", Among, "set of addresses among which the other end is sought"},
 	{"peer4", Peer4, "IPv4 address of the other end"},
 	{"peer6", Peer6, "IPv6 address of the other end"},
+	{"entry", Entry, "number of what the log is told of a packet"},
+	{"opening", Opening, "1: the log is told only of packets that open a connection"},
 }

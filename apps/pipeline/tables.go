@@ -67,6 +67,7 @@ const (
 	RuleLists       = 220
 	Remotes         = 224
 	Rules           = 228
+	Log             = 232
 	Deliver         = 240
 	ToController    = 244
 	Dropped         = 248
@@ -231,7 +232,7 @@ var Tables = []Table{
 		Doc:   "Does with a packet what the sender's policies have decided.",
 		Match: fields(flow.Reg4, flow.EthType, flow.CTState, flow.CTMark),
 		Set:   fields(flow.Reg2, flow.Reg4, flow.Reg13, flow.CTMark),
-		Next:  []uint8{Resolve, Dropped, ToController},
+		Next:  []uint8{Resolve, Log, Dropped, ToController},
 		Again: SentVerdict,
 		Apps:  []string{"security"},
 	},
@@ -555,7 +556,7 @@ var Tables = []Table{
 		Doc:   "Does with a packet what the receiver's policies have decided.",
 		Match: fields(flow.Reg4, flow.EthType, flow.CTState, flow.CTMark),
 		Set:   fields(flow.Reg2, flow.Reg4, flow.Reg13, flow.CTMark),
-		Next:  []uint8{Deliver, Dropped, ToController},
+		Next:  []uint8{Log, Deliver, Dropped, ToController},
 		Again: ReceivedVerdict,
 		Apps:  []string{"security"},
 	},
@@ -563,7 +564,7 @@ var Tables = []Table{
 		ID: Policies, Name: "policies",
 		Doc:   "Asks the lists of rules that a policy is made of, tier by tier.",
 		Match: fields(flow.Reg4, flow.XReg7),
-		Set:   fields(flow.Reg4, flow.Reg6),
+		Set:   fields(flow.Reg4, flow.Reg6, flow.Metadata),
 		Next:  []uint8{RuleLists, Rules},
 		Apps:  []string{"security"},
 	},
@@ -587,8 +588,16 @@ var Tables = []Table{
 		ID: Rules, Name: "rules",
 		Doc:   "Holds the rules, each once for the host. The first of a list that matches decides.",
 		Match: fields(flow.Reg4, flow.Reg6, flow.EthType, flow.IPProto, flow.IPFrag, flow.CTState, flow.CTNwSrc, flow.CTNwDst, flow.CTIPv6Src, flow.CTIPv6Dst, flow.CTNwProto, flow.CTTpSrc, flow.CTTpDst, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.TCPSrc, flow.TCPDst, flow.UDPSrc, flow.UDPDst, flow.SCTPSrc, flow.SCTPDst, flow.ICMPv4Type, flow.ICMPv4Code, flow.ICMPv6Type, flow.ICMPv6Code),
-		Set:   fields(flow.Reg4, flow.Reg7, flow.Reg8, flow.XXReg2),
+		Set:   fields(flow.Reg4, flow.Reg7, flow.Reg8, flow.XXReg2, flow.Metadata),
+		Next:  []uint8{Log},
 		Again: Remotes,
+		Apps:  []string{"security"},
+	},
+	{
+		ID: Log, Name: "log",
+		Doc:   "Tells the controller of packets that rules with a log have decided on, of each port by a meter of its own. Of a connection that is let through, that is the first one.",
+		Match: fields(flow.InPort, flow.Reg1, flow.Reg4, flow.Metadata),
+		Set:   fields(flow.Reg13),
 		Apps:  []string{"security"},
 	},
 	{

@@ -49,6 +49,7 @@ func (a app) base(r *table.Reader, h intent.Host, out *compile.Out) {
 		w.verdicts(e)
 	}
 	w.commits()
+	w.entries()
 	w.flow(pipeline.Sent, prioOwn, flow.Match{pipeline.Policy.Is(0)}, flow.Goto(pipeline.Resolve))
 	w.flow(pipeline.Sent, 1, nil, flow.Goto(pipeline.SentTrack))
 	w.flow(pipeline.Received, prioOwn, flow.Match{flow.U32(flow.InPort, flow.PortController)}, flow.Goto(pipeline.Deliver))
@@ -151,6 +152,8 @@ func (w writer) verdicts(e end) {
 	}
 	told := flow.Join(pipeline.Decided.Is(1), pipeline.Refused.Is(1), pipeline.Told.Is(1))
 	w.flow(e.verdict, 85, flow.Match{told}, append(flow.Actions{pipeline.Told.Set(0)}, append(pipeline.PuntCopy(pipeline.RejectApp), flow.Resubmit(e.verdict))...)...)
+	unmatched := flow.Join(pipeline.Decided.Is(0), pipeline.Reported.Is(1))
+	w.flow(e.verdict, 84, flow.Match{unmatched}, pipeline.Reported.Set(0), flow.Resubmit(pipeline.Log), flow.Resubmit(e.verdict))
 	for _, eth := range families {
 		// The first packet that an established connection is refused: it is counted, and marked so that it is not again.
 		m := flow.Match{

@@ -28,7 +28,9 @@ func (a app) guard(r *table.Reader, p intent.Port, out *compile.Out) {
 	}
 	set := policySet(lists, ok && len(groups) == 0)
 	compile.Emit(out, a.PolicySets, set)
-	compile.Emit(out, a.Guards, intent.Guard{Port: p.Key, Policy: set.ID, Stateless: len(groups) > 0 && groups[0].Stateless})
+	compile.Emit(out, a.Guards, intent.Guard{
+		Port: p.Key, Policy: set.ID, Stateless: len(groups) > 0 && groups[0].Stateless, Logged: slices.ContainsFunc(lists, intent.RuleList.LogsAny),
+	})
 }
 
 // groups returns the security groups of a port; false: one is missing, so that what they would let through is not known.

@@ -16,7 +16,8 @@ func (a app) policy(r *table.Reader, at intent.PolicyAt, out *compile.Out) {
 		return
 	}
 	var do flow.Actions
-	tier, reported := intent.Tier(0), uint64(0)
+	tier := intent.Tier(0)
+	var unmatched flow.Actions
 	for _, key := range set.Lists {
 		l, ok := a.RuleLists.Get(r, key)
 		if !ok {
@@ -28,18 +29,15 @@ func (a app) policy(r *table.Reader, at intent.PolicyAt, out *compile.Out) {
 			start = flow.Join(start, pipeline.Passed.Is(0))
 		}
 		tier = l.Tier
-		if l.LogDropped {
-			reported = 1
+		if l.LogsUnmatched() && unmatched == nil {
+			unmatched = flow.Actions{pipeline.Entry.Set(intent.Unmatched(key).Number), pipeline.Reported.Set(1)}
 		}
 		do = append(do, pipeline.List.Set(uint64(l.Tag)), flow.SetField(start), flow.Resubmit(pipeline.RuleLists))
-	}
-	if reported == 1 {
-		do = append(flow.Actions{pipeline.Reported.Set(1)}, do...)
 	}
 	if set.Open {
 		do = append(do, pipeline.List.Set(0), flow.Resubmit(pipeline.Rules))
 	}
-	out.Flow(at.Host, pipeline.Policies, 100, flow.Match{pipeline.Policy.Is(at.Policy)}, do)
+	out.Flow(at.Host, pipeline.Policies, 100, flow.Match{pipeline.Policy.Is(at.Policy)}, append(do, unmatched...))
 }
 
 // step is rules of a list that follow each other and name the same set of addresses, or none.

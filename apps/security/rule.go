@@ -89,6 +89,9 @@ func (w listWriter) rule(outgoing uint64, s step, n numbered, g gate) {
 	}
 	c := compile.Counter{Kind: intent.SecurityRuleCounter, Subject: intent.SecurityRuleSubject(w.list.Key, n.Name)}
 	do := w.decide(outgoing, n)
+	if w.list.Logs(n.SecurityRule) {
+		do = append(do, tell(intent.NewLogged(w.list.Key, n.SecurityRule))...)
+	}
 	if n.Protocol == intent.AnyValue && !n.Remote.IsValid() && !n.Local.IsValid() {
 		for _, m := range family(n.Family) {
 			w.out.Counted(c, w.host, pipeline.Rules, n.priority, append(flow.Match{w.tag(), bits}, m...), do)

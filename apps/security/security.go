@@ -20,6 +20,8 @@ func New(t *intent.Tables) compile.App {
 		compile.ForEach("outside", t.Gateways, a.outside),
 		compile.About("policy", t.PoliciesAt, policyHost, a.policy),
 		compile.About("list", t.ListsAt, listKey, a.list),
+		compile.ForEach("logged", t.RuleLists, a.logged),
+		compile.About("log", t.Bindings, intent.Key.String, a.log),
 		compile.About("member", t.GroupMembers, addressSet, a.remote),
 		compile.About("address", t.Addresses, addressSet, a.remote),
 	}}

@@ -56,9 +56,6 @@ func parseSecurityProtocol(s string) (int16, error) {
 // securityRuleOf reads a rule of a list; i is its place.
 func securityRuleOf(list Key, i int, spec *weftv1.SecurityRule) (SecurityRule, error) {
 	r := SecurityRule{Name: spec.GetName(), Log: spec.GetLog()}
-	if r.Log {
-		return r, ruleError{"log", errors.New("this version does not tell of connections yet")}
-	}
 	if r.Name == "" {
 		r.Name = strconv.Itoa(i)
 	} else if problem := nameProblem(r.Name); problem != "" {
@@ -239,7 +236,7 @@ func defaultRules(group Key) []SecurityRule {
 	return rules
 }
 
-// logged reads which new connections a list tells of.
+// logged reads what a list has the log told of.
 func logged(s string) (accepted, dropped bool, err error) {
 	switch s {
 	case "":
@@ -266,8 +263,6 @@ type ruleLister interface {
 func (t *txn) parseRuleList(d *draft, spec ruleLister, more []SecurityRule) {
 	if _, _, err := logged(spec.GetLog()); err != nil {
 		t.refuse(d, "spec.log", ReasonInvalid, "%v", err)
-	} else if spec.GetLog() != "" {
-		t.refuse(d, "spec.log", ReasonInvalid, "this version does not tell of connections yet")
 	}
 	if s := spec.GetOnRevoke(); s != "" && s != "cut" && s != "drain" {
 		t.refuse(d, "spec.onRevoke", ReasonInvalid, "%q is neither cut nor drain%s", s, didYouMean(s, []string{"cut", "drain"}))

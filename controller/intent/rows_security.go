@@ -57,7 +57,7 @@ type RuleList struct {
 	Stateless bool   // of a security group: answers need rules of their own
 	// Drains is for established connections to go on when the group lets no new ones through any more.
 	Drains bool
-	// LogAccepted and LogDropped are for new connections to be told of.
+	// LogAccepted and LogDropped are for what its rules let through, and for what is dropped, to be told of.
 	LogAccepted, LogDropped bool
 	Rules                   []SecurityRule
 }
@@ -79,7 +79,7 @@ type SecurityRule struct {
 	RemotePorts PortRange
 	Verdict     Verdict
 	Shadow      bool // it counts, and does nothing
-	Log         bool // new connections are told of
+	Log         bool // what it is about is told of, whatever the list says
 }
 
 // Equal tells whether two rows are the same.
@@ -122,6 +122,7 @@ type Guard struct {
 	Port      Key
 	Policy    uint64 // the PolicySet's
 	Stateless bool
+	Logged    bool // some rule has the log told of its packets
 }
 
 // Equal tells whether two rows are the same.

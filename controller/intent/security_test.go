@@ -68,7 +68,6 @@ func TestSecurityViolations(t *testing.T) {
 		rule(`direction:"ingress" remote_address_group:"blue/private"`, `.remoteAddressGroup: addressgroup "blue/private" is not shared with other projects`),
 		rule(`direction:"ingress" mode:"dry"`, `.mode: "dry" is neither enforce nor shadow`),
 		rule(`direction:"ingress" action:"allow"`, `.action: must be left out: what rules of security groups are about is allowed`),
-		{"log of all", `securitygroup/red/x log:"all"`, `securitygroup/red/x: spec.log: this version does not tell of connections yet`},
 		{"log", `securitygroup/red/x log:"drops"`, `securitygroup/red/x: spec.log: "drops" is none of accept, drop, all, did you mean "drop"?`},
 		{"revocation", `securitygroup/red/x on_revoke:"keep"`, `securitygroup/red/x: spec.onRevoke: "keep" is neither cut nor drain`},
 		{"many rules", `securitygroup/red/x ` + strings.Repeat(`rules:{direction:"egress"} `, 1001), `securitygroup/red/x: spec.rules: are 1,001; at most 1,000`},
@@ -142,13 +141,15 @@ func guardedWith(t *testing.T, lines ...string) *Catalog {
 func TestSecurityLists(t *testing.T) {
 	c := guardedWith(t, `securitygroup/red/default stateful:false on_revoke:"drain" rules:{direction:"ingress"}
 		securitypolicy/red/a stage:"after" rules:{direction:"ingress" action:"reject"} rules:{direction:"egress" action:"pass"}
-		securitypolicy/red/b scope:"cloud" stage:"after"
-		securitypolicy/red/c`)
+		securitypolicy/red/b scope:"cloud" stage:"after" log:"drop"
+		securitypolicy/red/c
+		securitygroup/red/logs default_rules:false log:"all" rules:{direction:"ingress" name:"a"}`)
 	for name, want := range map[string]string{
 		"securitygroup/red/default": `tier 2, 0; stateless true, drains true, log false false; 0 allow, default-egress allow, default-ingress allow`,
 		"securitygroup/red/web":     `tier 2, 0; stateless false, drains false, log false false; http allow, default-egress allow`,
 		"securitypolicy/red/a":      `tier 3, 0; stateless false, drains false, log false false; 0 reject, 1 pass`,
-		"securitypolicy/red/b":      `tier 4, 0; stateless false, drains false, log false false; `,
+		"securitypolicy/red/b":      `tier 4, 0; stateless false, drains false, log false true; `,
+		"securitygroup/red/logs":    `tier 2, 0; stateless false, drains false, log true true; a allow`,
 		"securitypolicy/red/c":      `tier 1, 0; stateless false, drains false, log false false; `,
 		"securitypolicy/ops/bogons": `tier 0, 10; stateless false, drains false, log false false; 0 drop`,
 	} {
@@ -375,4 +376,59 @@ func newLoaded(t *testing.T, s store.Store) *Catalog {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// TestLogs says what lists have the log told of.
+func TestLogs(t *testing.T) {
+	rules := map[string]SecurityRule{
+		"allow": {}, "drop": {Verdict: VerdictDrop}, "reject": {Verdict: VerdictReject}, "pass": {Verdict: VerdictPass},
+		"logged allow": {Log: true}, "logged drop": {Verdict: VerdictDrop, Log: true}, "logged pass": {Verdict: VerdictPass, Log: true},
+	}
+	for _, tt := range []struct {
+		list RuleList
+		want string
+	}{
+		{RuleList{Tier: TierGroups}, "logged allow, logged drop, logged pass"},
+		{RuleList{Tier: TierGroups, LogAccepted: true}, "allow, logged allow, logged drop, logged pass"},
+		{RuleList{Tier: TierGroups, LogDropped: true}, "drop, logged allow, logged drop, logged pass, reject, unmatched"},
+		{RuleList{Tier: TierCloudAfter, LogDropped: true}, "drop, logged allow, logged drop, logged pass, reject"},
+	} {
+		var got []string
+		for name, r := range rules {
+			if tt.list.Logs(r) {
+				got = append(got, name)
+			}
+			one := tt.list
+			one.Rules = []SecurityRule{r}
+			if one.LogsAny() != (tt.list.Logs(r) || tt.list.LogsUnmatched()) {
+				t.Errorf("%+v with %s: LogsAny is %t", tt.list, name, one.LogsAny())
+			}
+		}
+		if tt.list.LogsUnmatched() {
+			got = append(got, "unmatched")
+		}
+		slices.Sort(got)
+		if have := strings.Join(got, ", "); have != tt.want {
+			t.Errorf("%+v: %s, want %s", tt.list, have, tt.want)
+		}
+	}
+}
+
+// TestLoggedNumbers holds that numbers tell rules apart, and that what is dropped is told of each time.
+func TestLoggedNumbers(t *testing.T) {
+	web, db := Key{KindSecurityGroup, "red", "web"}, Key{KindSecurityGroup, "red", "db"}
+	seen := map[uint64]Logged{}
+	for _, l := range []Logged{
+		NewLogged(web, SecurityRule{Name: "a"}), NewLogged(web, SecurityRule{Name: "b"}), NewLogged(db, SecurityRule{Name: "a"}),
+		NewLogged(web, SecurityRule{Name: "a", Shadow: true}), NewLogged(web, SecurityRule{Name: "a", Verdict: VerdictDrop}), Unmatched(web), Unmatched(db),
+		NewLogged(web, SecurityRule{Name: "a", Verdict: VerdictDrop, Shadow: true}),
+	} {
+		if o, twice := seen[l.Number]; twice {
+			t.Errorf("%+v and %+v have one number", l, o)
+		}
+		seen[l.Number] = l
+		if opening := l.Number>>63 == 1; opening != (l.Shadow || l.Verdict == VerdictAllow) {
+			t.Errorf("%+v: told of only when a connection opens: %t", l, opening)
+		}
+	}
 }

@@ -75,6 +75,7 @@ type Tables struct {
 	SetsAt       *table.Table[SetAt, SetAt]
 	GuardedSites *table.Table[GuardedSite, GuardedSite]
 	GroupMembers *table.Table[AddressOf, AddressOf] // addresses of the ports of security groups
+	Logged       *table.Table[uint64, Logged]       // by number
 
 	SetHosts    *table.Set[Key, string]                 // hosts with rules that name a set of addresses
 	GuardedOn   *table.Set[string, bool]                // hosts where rules judge
@@ -337,6 +338,7 @@ func (t *Tables) security() {
 	t.SetsAt = table.New(t.DB, "setat", func(s SetAt) SetAt { return s })
 	t.GuardedSites = table.New(t.DB, "guardedsite", func(s GuardedSite) GuardedSite { return s })
 	t.GroupMembers = table.New(t.DB, "groupmember", func(a AddressOf) AddressOf { return a })
+	t.Logged = table.New(t.DB, "logged", func(l Logged) uint64 { return l.Number })
 	t.SetHosts = table.NewSet(t.SetsAt, "hosts that name", func(s SetAt, add func(Key, string)) { add(s.Set, s.Host) })
 	t.GuardedOn = table.NewSet(t.GuardedSites, "policies on", func(s GuardedSite, add func(string, bool)) { add(s.Host, true) })
 	t.AddressesOf = table.NewIndex(t.Addresses, "addresses of", func(a AddressOf, add func(Key)) { add(a.Set) })

@@ -24,22 +24,25 @@ type Count struct{ Packets, Bytes uint64 }
 type counts struct {
 	flows  map[flow.Key]*countedFlow
 	totals map[compile.Counter]*total
+	since  time.Time // no flow that is older was added by this process
 }
 
 // countedFlow is one flow that is counted.
 type countedFlow struct {
 	counter compile.Counter
 	last    Count // what its switch said last
+	known   bool  // its switch has said something
 }
 
 // total is one counter, and how many flows it has.
 type total struct {
 	Count
 	flows int
+	found uint64 // packets that flows had seen before this process was there
 }
 
 func newCounts() counts {
-	return counts{map[flow.Key]*countedFlow{}, map[compile.Counter]*total{}}
+	return counts{map[flow.Key]*countedFlow{}, map[compile.Counter]*total{}, time.Now()}
 }
 
 // apply takes over which flows are counted. What is added comes first, so that a counter whose flows are all replaced goes on.
@@ -71,8 +74,8 @@ func (c *counts) apply(d compile.HostDelta) {
 	}
 }
 
-// read takes over what the switch says of a flow. One that counted less than it did has begun anew.
-func (c *counts) read(k flow.Key, now Count) {
+// read takes over what the switch says of a flow, and for how long it has been there. One that counted less than it did has begun anew.
+func (c *counts) read(k flow.Key, now Count, age time.Duration) {
 	f := c.flows[k]
 	if f == nil {
 		return
@@ -82,6 +85,10 @@ func (c *counts) read(k flow.Key, now Count) {
 		last = Count{}
 	}
 	t := c.totals[f.counter]
+	if !f.known && age > time.Since(c.since) {
+		t.found += now.Packets
+	}
+	f.known = true
 	t.Packets += now.Packets - last.Packets
 	t.Bytes += now.Bytes - last.Bytes
 	f.last = now
@@ -110,6 +117,28 @@ func (b *Board) Counts(host, kind string) map[string]Count {
 	for c, total := range t.counts.totals {
 		if c.Kind == kind {
 			all[c.Subject] = total.Count
+		}
+	}
+	return all
+}
+
+// News returns how many packets the counters of a kind have seen on each host since this process is there, by subject.
+func (b *Board) News(kind string) map[string]map[string]uint64 {
+	b.mu.Lock()
+	targets := maps.Clone(b.targets)
+	b.mu.Unlock()
+	all := map[string]map[string]uint64{}
+	for host, t := range targets {
+		of := map[string]uint64{}
+		t.mu.Lock()
+		for c, total := range t.counts.totals {
+			if c.Kind == kind {
+				of[c.Subject] = total.Packets - total.found
+			}
+		}
+		t.mu.Unlock()
+		if len(of) > 0 {
+			all[host] = of
 		}
 	}
 	return all
@@ -162,7 +191,8 @@ func (r *Reconciler) readCounts(ctx context.Context) error {
 		err := r.Conn.Dump(ctx, q, func(s *openflow.FlowStats) error {
 			r.Target.mu.Lock()
 			defer r.Target.mu.Unlock()
-			r.Target.counts.read(s.Key(), Count{s.Packets, s.Bytes})
+			age := time.Duration(s.Seconds)*time.Second + time.Duration(s.Nanos)
+			r.Target.counts.read(s.Key(), Count{s.Packets, s.Bytes}, age)
 			return nil
 		})
 		if err != nil {

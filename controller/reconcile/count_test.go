@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -49,7 +50,7 @@ func TestCounts(t *testing.T) {
 					wanted = s.want
 				}
 				for priority, packets := range s.reads {
-					board.Target("h1").counts.read(flow.Key{Table: 62, Priority: priority}, Count{Packets: packets, Bytes: 100 * packets})
+					board.Target("h1").counts.read(flow.Key{Table: 62, Priority: priority}, Count{Packets: packets, Bytes: 100 * packets}, 0)
 				}
 				got := map[string]uint64{}
 				for subject, c := range board.Counts("h1", "drop") {
@@ -82,4 +83,23 @@ func difference(before, after map[uint16]string) compile.HostDelta {
 		}
 	}
 	return d
+}
+
+// What flows had counted when this process first saw them is no news; what they count from then on is.
+func TestNews(t *testing.T) {
+	board := NewBoard()
+	board.Apply(1, []compile.HostDelta{difference(nil, map[uint16]string{1: "found", 2: "added"})})
+	read := func(priority uint16, packets uint64, age time.Duration) {
+		board.Target("h1").counts.read(flow.Key{Table: 62, Priority: priority}, Count{Packets: packets}, age)
+	}
+	read(1, 1000, time.Hour)
+	read(2, 5, 0)
+	read(1, 1003, time.Hour+time.Second)
+	want := map[string]map[string]uint64{"h1": {"found": 3, "added": 5}}
+	if d := cmp.Diff(want, board.News("drop")); d != "" {
+		t.Errorf("news (-want +got):\n%s", d)
+	}
+	if got := board.Counts("h1", "drop")["found"].Packets; got != 1003 {
+		t.Errorf("%d packets in all, want 1003", got)
+	}
 }

@@ -183,12 +183,13 @@ func (f follower) Lost(error) {}
 
 // controller is a Controller that does as the test says.
 type controller struct {
-	mu      sync.Mutex
-	phases  map[string]weftv1.Status_Phase // by key; otherwise active
-	awaits  []Await
-	await   func(ctx context.Context, w Await) ([]*weftv1.HostProgress, error)
-	explain func(*weftv1.ExplainRequest) (*weftv1.ExplainResponse, error)
-	changes []chan []intent.Key
+	mu        sync.Mutex
+	phases    map[string]weftv1.Status_Phase // by key; otherwise active
+	awaits    []Await
+	await     func(ctx context.Context, w Await) ([]*weftv1.HostProgress, error)
+	explain   func(*weftv1.ExplainRequest) (*weftv1.ExplainResponse, error)
+	changes   []chan []intent.Key
+	listeners []*heard
 }
 
 func newController() *controller { return &controller{phases: map[string]weftv1.Status_Phase{}} }
@@ -240,6 +241,54 @@ func (c *controller) StatusChanges(context.Context) <-chan []intent.Key {
 	c.changes = append(c.changes, ch)
 	return ch
 }
+
+// Listen hands what it is asked for to the test.
+func (c *controller) Listen(wanted func(*weftv1.LogEntry) bool) Listener {
+	h := &heard{wanted: wanted, wake: make(chan struct{}, 1), closed: make(chan struct{})}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.listeners = append(c.listeners, h)
+	return h
+}
+
+// heard is a listener to which a test tells what it hears.
+type heard struct {
+	wanted func(*weftv1.LogEntry) bool
+	wake   chan struct{}
+	closed chan struct{}
+
+	mu      sync.Mutex
+	entries []*weftv1.LogEntry
+	lost    uint64
+}
+
+// tell has it hear entries, after some that are lost.
+func (h *heard) tell(lost uint64, entries ...*weftv1.LogEntry) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lost += lost
+	for _, e := range entries {
+		if h.wanted(e) {
+			h.entries = append(h.entries, e)
+		}
+	}
+	select {
+	case h.wake <- struct{}{}:
+	default:
+	}
+}
+
+func (h *heard) Wake() <-chan struct{} { return h.wake }
+
+func (h *heard) Take() ([]*weftv1.LogEntry, uint64) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	entries, lost := h.entries, h.lost
+	h.entries, h.lost = nil, 0
+	return entries, lost
+}
+
+func (h *heard) Close() { close(h.closed) }
 
 func (c *controller) Explain(_ context.Context, req *weftv1.ExplainRequest) (*weftv1.ExplainResponse, error) {
 	if c.explain != nil {

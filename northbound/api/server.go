@@ -47,8 +47,19 @@ type Controller interface {
 	// StatusChanges delivers the keys of resources whose overlay may have changed, until ctx ends. Changes of the same key
 	// that were not yet read are one.
 	StatusChanges(ctx context.Context) <-chan []intent.Key
+	// Listen returns what the log is told from now on, as far as it is wanted.
+	Listen(wanted func(*weftv1.LogEntry) bool) Listener
 	// Explain tells where flows come from.
 	Explain(ctx context.Context, req *weftv1.ExplainRequest) (*weftv1.ExplainResponse, error)
+}
+
+// Listener hears what the log is told.
+type Listener interface {
+	// Wake receives a value when there is something to take.
+	Wake() <-chan struct{}
+	// Take returns what has gathered, and how many entries before that are lost.
+	Take() (entries []*weftv1.LogEntry, lost uint64)
+	Close()
 }
 
 // Await says what to wait for.

@@ -32,12 +32,26 @@ func (w *weft) Watch(req *weftv1.WatchRequest, stream grpc.ServerStreamingServer
 	case from == 0:
 		from = s.cfg.Catalog.Revision() + 1
 	}
+	log, err := newLogFilter(req)
+	if err != nil {
+		return err
+	}
 	s.metrics.watches.Inc()
 	defer s.metrics.watches.Dec()
 	ctx, cancel := context.WithCancel(stream.Context())
 	x := &watch{s: s, filter: f, stream: stream, sent: from - 1}
-	if req.GetIncludeStatus() {
+	if req.GetIncludeStatus() && !req.GetLogOnly() {
 		x.status = s.cfg.Controller.StatusChanges(ctx)
+	}
+	if log != nil {
+		l := s.cfg.Controller.Listen(log.passes)
+		defer l.Close()
+		x.log, x.heard = l, l.Wake()
+	}
+	if req.GetLogOnly() {
+		err := x.run(ctx, nil)
+		cancel()
+		return err
 	}
 	x.remember(req.GetFromRevision())
 	source := &source{store: s.cfg.Store, next: from, out: make(chan arrival)}
@@ -56,6 +70,8 @@ type watch struct {
 	stream grpc.ServerStreamingServer[weftv1.WatchResponse]
 	sent   int64 // all changes up to here have been sent
 	status <-chan []intent.Key
+	log    Listener // nil: nothing of the log is wanted
+	heard  <-chan struct{}
 	// shown is what passed the filter when last looked at, where that depends on status; otherwise nil.
 	shown map[intent.Key]struct{}
 }
@@ -81,6 +97,8 @@ func (w *watch) run(ctx context.Context, arrivals <-chan arrival) error {
 				w.status = nil
 			}
 			err = w.statuses(keys)
+		case <-w.heard:
+			err = w.entries()
 		case <-tick.C:
 			err = w.bookmark()
 		}
@@ -178,6 +196,21 @@ func (w *watch) hide(key intent.Key, before *weftv1.Resource, known bool) bool {
 		return saw
 	}
 	return !known || w.filter.passesStored(before)
+}
+
+// entries sends what the log was told.
+func (w *watch) entries() error {
+	all, lost := w.log.Take()
+	if lost > 0 {
+		if err := w.stream.Send(&weftv1.WatchResponse{Revision: w.sent, LogLost: lost}); err != nil {
+			return err
+		}
+	}
+	events := make([]*weftv1.Event, len(all))
+	for i, e := range all {
+		events[i] = &weftv1.Event{Type: weftv1.Event_TYPE_LOG, Log: e}
+	}
+	return w.send(events, w.sent)
 }
 
 // remember notes what passes a filter that depends on status, to tell when it does no more.

@@ -61,7 +61,7 @@ func (a *app) root() *cobra.Command {
 	f.StringVar(&a.conf.CertFile, "tls-cert", env("WEFT_TLS_CERT", ""), "use TLS, and show the certificate in this `file` (PEM)")
 	f.StringVar(&a.conf.KeyFile, "tls-key", env("WEFT_TLS_KEY", ""), "the certificate's key, a `file` (PEM)")
 	f.StringVar(&a.conf.ServerName, "tls-server-name", env("WEFT_TLS_SERVER_NAME", ""), "`name` that the server's certificate must have, if not that of its address")
-	root.AddCommand(a.applyCmd(), a.getCmd(), a.describeCmd(), a.deleteCmd(), a.watchCmd(), a.waitCmd(), a.hostsCmd(),
+	root.AddCommand(a.applyCmd(), a.getCmd(), a.describeCmd(), a.deleteCmd(), a.watchCmd(), a.logCmd(), a.waitCmd(), a.hostsCmd(),
 		a.explainCmd(), a.backupCmd(), a.restoreCmd(), a.logLevelCmd(), a.versionCmd(), a.labCmd(),
 		a.flowCmd(), a.topoCmd(), a.packetCmd())
 	return root

@@ -199,7 +199,9 @@ func controller2(r *reader) (step, error) {
 			s.reason = body.u8()
 		case propUserData:
 			s.userData = string(body.b)
-		case propID, propMeter:
+		case propMeter:
+			s.meter = body.u32()
+		case propID:
 		case propPause:
 			return step{}, &Error{Type: typeBadAction, Code: 5, Why: notModelled("a pause for the controller")}
 		default:

@@ -67,6 +67,7 @@ type sending struct {
 	maxLen   uint16
 	reason   uint8
 	userData string
+	meter    uint32 // what it does not let through is not sent; 0: all is
 }
 
 // Actions as they come over the wire (OpenFlow 1.3 section 7.2.5; ovs-actions(7)). They are read here anew, and not by package

@@ -299,6 +299,9 @@ func (x *run) decTTL(p *packet, by *rule) bool {
 const reasonTTL = 2
 
 func (x *run) controller(p *packet, by *rule, how *sending) {
+	if m := x.s.meters[how.meter]; m != nil && !m.pass(x.s.cfg.Now(), len(p.frame)) {
+		return
+	}
 	in := PacketIn{Reason: how.reason, MaxLen: how.maxLen, UserData: how.userData, InPort: uint32(p.lo(flow.InPort)),
 		Frame: append([]byte(nil), p.frame...)}
 	if by != nil {

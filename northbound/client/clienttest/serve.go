@@ -92,3 +92,12 @@ func (idle) StatusChanges(ctx context.Context) <-chan []intent.Key {
 func (idle) Explain(context.Context, *weftv1.ExplainRequest) (*weftv1.ExplainResponse, error) {
 	return &weftv1.ExplainResponse{}, nil
 }
+
+func (idle) Listen(func(*weftv1.LogEntry) bool) api.Listener { return silent{} }
+
+// silent is a log that is told nothing.
+type silent struct{}
+
+func (silent) Wake() <-chan struct{}              { return nil }
+func (silent) Take() ([]*weftv1.LogEntry, uint64) { return nil, 0 }
+func (silent) Close()                             {}

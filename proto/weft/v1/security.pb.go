@@ -39,8 +39,8 @@ type SecurityGroupSpec struct {
 	// What becomes of established connections that a change of the group no longer lets through: "cut" (default: they stop) or
 	// "drain" (they go on until they end).
 	OnRevoke string `protobuf:"bytes,5,opt,name=on_revoke,json=onRevoke,proto3" json:"on_revoke,omitempty"`
-	// Which new connections of its ports are told of: "accept" (those that it let through), "drop" (those that were dropped), "all", or
-	// empty: none. This version refuses all but that.
+	// What the log is told of its ports (see LogEntry): "accept" (connections that open and that one of its rules lets through), "drop" (packets
+	// that no rule lets through), "all" (both), or empty: nothing, but of rules that say so themselves.
 	Log           string `protobuf:"bytes,6,opt,name=log,proto3" json:"log,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -144,9 +144,10 @@ type SecurityRule struct {
 	RemoteGroup string `protobuf:"bytes,9,opt,name=remote_group,json=remoteGroup,proto3" json:"remote_group,omitempty"`
 	// The other end: the addresses of an address group, named in the same way.
 	RemoteAddressGroup string `protobuf:"bytes,10,opt,name=remote_address_group,json=remoteAddressGroup,proto3" json:"remote_address_group,omitempty"`
-	// "enforce" (default), or "shadow": what it is about is counted and told of, and nothing else becomes of it.
+	// "enforce" (default), or "shadow": what it is about is counted, and told of if there is a log, and nothing else becomes of it.
 	Mode string `protobuf:"bytes,11,opt,name=mode,proto3" json:"mode,omitempty"`
-	// Whether new connections that it is about are told of. This version refuses it.
+	// Whether the log is told of what it is about, whatever its list says: of packets that it drops or rejects, and of connections that open
+	// with its leave, or that it would have decided on in the mode "shadow".
 	Log bool `protobuf:"varint,12,opt,name=log,proto3" json:"log,omitempty"`
 	// Of a SecurityPolicy, what becomes of packets: "allow", "drop", "reject" (their sender is told, by a TCP reset or by ICMP
 	// unreachable) or "pass" (the others of this scope and stage are not asked). Rules of a SecurityGroup have none: they allow.
@@ -528,7 +529,8 @@ type SecurityPolicySpec struct {
 	Priority uint32 `protobuf:"varint,3,opt,name=priority,proto3" json:"priority,omitempty"`
 	// Rules, in the order in which they are asked, at most 1,000.
 	Rules []*SecurityRule `protobuf:"bytes,4,rep,name=rules,proto3" json:"rules,omitempty"`
-	// As in SecurityGroupSpec: which new connections that it decided on are told of.
+	// What the log is told of: "accept" (connections that open and that one of its rules allows), "drop" (packets that one of its rules drops or
+	// rejects), "all" (both), or empty: nothing, but of rules that say so themselves.
 	Log string `protobuf:"bytes,5,opt,name=log,proto3" json:"log,omitempty"`
 	// As in SecurityGroupSpec.
 	OnRevoke      string `protobuf:"bytes,6,opt,name=on_revoke,json=onRevoke,proto3" json:"on_revoke,omitempty"`

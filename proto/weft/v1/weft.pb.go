@@ -92,6 +92,8 @@ const (
 	Event_TYPE_DELETE Event_Type = 2
 	// Only the status changed. Status changes have no revision of their own.
 	Event_TYPE_STATUS Event_Type = 3
+	// The log was told something: log is set, resource is not. What the log is told has no revision, and is not kept.
+	Event_TYPE_LOG Event_Type = 4
 )
 
 // Enum value maps for Event_Type.
@@ -101,12 +103,14 @@ var (
 		1: "TYPE_PUT",
 		2: "TYPE_DELETE",
 		3: "TYPE_STATUS",
+		4: "TYPE_LOG",
 	}
 	Event_Type_value = map[string]int32{
 		"TYPE_UNSPECIFIED": 0,
 		"TYPE_PUT":         1,
 		"TYPE_DELETE":      2,
 		"TYPE_STATUS":      3,
+		"TYPE_LOG":         4,
 	}
 )
 
@@ -850,6 +854,10 @@ type WatchRequest struct {
 	FromRevision int64 `protobuf:"varint,2,opt,name=from_revision,json=fromRevision,proto3" json:"from_revision,omitempty"`
 	// Also send a resource when only its status changed.
 	IncludeStatus bool `protobuf:"varint,3,opt,name=include_status,json=includeStatus,proto3" json:"include_status,omitempty"`
+	// Also send what the log is told from now on, of what passes; absent: nothing of the log. The filter above does not count for it.
+	Log *LogFilter `protobuf:"bytes,4,opt,name=log,proto3" json:"log,omitempty"`
+	// Send no changes of resources: the log alone.
+	LogOnly       bool `protobuf:"varint,5,opt,name=log_only,json=logOnly,proto3" json:"log_only,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -905,6 +913,20 @@ func (x *WatchRequest) GetIncludeStatus() bool {
 	return false
 }
 
+func (x *WatchRequest) GetLog() *LogFilter {
+	if x != nil {
+		return x.Log
+	}
+	return nil
+}
+
+func (x *WatchRequest) GetLogOnly() bool {
+	if x != nil {
+		return x.LogOnly
+	}
+	return false
+}
+
 // WatchResponse is the changes of one revision, or a sign of life. Very many changes come in several messages, of which
 // the last tells their revision and the others the one before.
 type WatchResponse struct {
@@ -912,7 +934,9 @@ type WatchResponse struct {
 	// All changes up to here have been sent: resume from this revision + 1.
 	Revision int64 `protobuf:"varint,1,opt,name=revision,proto3" json:"revision,omitempty"`
 	// The changes; empty in a sign of life, sent every few seconds when nothing happens.
-	Events        []*Event `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
+	Events []*Event `protobuf:"bytes,2,rep,name=events,proto3" json:"events,omitempty"`
+	// How many entries of the log are missing before these events, because this watch did not take them in time.
+	LogLost       uint64 `protobuf:"varint,3,opt,name=log_lost,json=logLost,proto3" json:"log_lost,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -961,13 +985,22 @@ func (x *WatchResponse) GetEvents() []*Event {
 	return nil
 }
 
+func (x *WatchResponse) GetLogLost() uint64 {
+	if x != nil {
+		return x.LogLost
+	}
+	return 0
+}
+
 // Event is one change.
 type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What happened.
 	Type Event_Type `protobuf:"varint,1,opt,name=type,proto3,enum=weft.v1.Event_Type" json:"type,omitempty"`
 	// The resource.
-	Resource      *Resource `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
+	Resource *Resource `protobuf:"bytes,2,opt,name=resource,proto3" json:"resource,omitempty"`
+	// What the log was told.
+	Log           *LogEntry `protobuf:"bytes,3,opt,name=log,proto3" json:"log,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1012,6 +1045,13 @@ func (x *Event) GetType() Event_Type {
 func (x *Event) GetResource() *Resource {
 	if x != nil {
 		return x.Resource
+	}
+	return nil
+}
+
+func (x *Event) GetLog() *LogEntry {
+	if x != nil {
+		return x.Log
 	}
 	return nil
 }
@@ -1495,7 +1535,7 @@ var File_weft_v1_weft_proto protoreflect.FileDescriptor
 
 const file_weft_v1_weft_proto_rawDesc = "" +
 	"\n" +
-	"\x12weft/v1/weft.proto\x12\aweft.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x16weft/v1/resource.proto\"|\n" +
+	"\x12weft/v1/weft.proto\x12\aweft.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x11weft/v1/log.proto\x1a\x16weft/v1/resource.proto\"|\n" +
 	"\fApplyRequest\x12/\n" +
 	"\tresources\x18\x01 \x03(\v2\x11.weft.v1.ResourceR\tresources\x12;\n" +
 	"\rpreconditions\x18\x02 \x03(\v2\x15.weft.v1.PreconditionR\rpreconditions\"R\n" +
@@ -1542,22 +1582,27 @@ const file_weft_v1_weft_proto_rawDesc = "" +
 	"\rpreconditions\x18\x03 \x03(\v2\x15.weft.v1.PreconditionR\rpreconditions\"\\\n" +
 	"\x0eDeleteResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12.\n" +
-	"\adeleted\x18\x02 \x03(\v2\x14.weft.v1.ResourceRefR\adeleted\"\x83\x01\n" +
+	"\adeleted\x18\x02 \x03(\v2\x14.weft.v1.ResourceRefR\adeleted\"\xc4\x01\n" +
 	"\fWatchRequest\x12'\n" +
 	"\x06filter\x18\x01 \x01(\v2\x0f.weft.v1.FilterR\x06filter\x12#\n" +
 	"\rfrom_revision\x18\x02 \x01(\x03R\ffromRevision\x12%\n" +
-	"\x0einclude_status\x18\x03 \x01(\bR\rincludeStatus\"S\n" +
+	"\x0einclude_status\x18\x03 \x01(\bR\rincludeStatus\x12$\n" +
+	"\x03log\x18\x04 \x01(\v2\x12.weft.v1.LogFilterR\x03log\x12\x19\n" +
+	"\blog_only\x18\x05 \x01(\bR\alogOnly\"n\n" +
 	"\rWatchResponse\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12&\n" +
-	"\x06events\x18\x02 \x03(\v2\x0e.weft.v1.EventR\x06events\"\xad\x01\n" +
+	"\x06events\x18\x02 \x03(\v2\x0e.weft.v1.EventR\x06events\x12\x19\n" +
+	"\blog_lost\x18\x03 \x01(\x04R\alogLost\"\xe0\x01\n" +
 	"\x05Event\x12'\n" +
 	"\x04type\x18\x01 \x01(\x0e2\x13.weft.v1.Event.TypeR\x04type\x12-\n" +
-	"\bresource\x18\x02 \x01(\v2\x11.weft.v1.ResourceR\bresource\"L\n" +
+	"\bresource\x18\x02 \x01(\v2\x11.weft.v1.ResourceR\bresource\x12#\n" +
+	"\x03log\x18\x03 \x01(\v2\x11.weft.v1.LogEntryR\x03log\"Z\n" +
 	"\x04Type\x12\x14\n" +
 	"\x10TYPE_UNSPECIFIED\x10\x00\x12\f\n" +
 	"\bTYPE_PUT\x10\x01\x12\x0f\n" +
 	"\vTYPE_DELETE\x10\x02\x12\x0f\n" +
-	"\vTYPE_STATUS\x10\x03\"\xcf\x01\n" +
+	"\vTYPE_STATUS\x10\x03\x12\f\n" +
+	"\bTYPE_LOG\x10\x04\"\xcf\x01\n" +
 	"\vWaitRequest\x12\x1a\n" +
 	"\brevision\x18\x01 \x01(\x03R\brevision\x12\x14\n" +
 	"\x05hosts\x18\x02 \x03(\tR\x05hosts\x122\n" +
@@ -1650,7 +1695,9 @@ var file_weft_v1_weft_proto_goTypes = []any{
 	nil,                         // 23: weft.v1.Filter.LabelsEntry
 	(*Resource)(nil),            // 24: weft.v1.Resource
 	(*ResourceRef)(nil),         // 25: weft.v1.ResourceRef
-	(*durationpb.Duration)(nil), // 26: google.protobuf.Duration
+	(*LogFilter)(nil),           // 26: weft.v1.LogFilter
+	(*LogEntry)(nil),            // 27: weft.v1.LogEntry
+	(*durationpb.Duration)(nil), // 28: google.protobuf.Duration
 }
 var file_weft_v1_weft_proto_depIdxs = []int32{
 	24, // 0: weft.v1.ApplyRequest.resources:type_name -> weft.v1.Resource
@@ -1668,33 +1715,35 @@ var file_weft_v1_weft_proto_depIdxs = []int32{
 	4,  // 12: weft.v1.DeleteRequest.preconditions:type_name -> weft.v1.Precondition
 	25, // 13: weft.v1.DeleteResponse.deleted:type_name -> weft.v1.ResourceRef
 	9,  // 14: weft.v1.WatchRequest.filter:type_name -> weft.v1.Filter
-	16, // 15: weft.v1.WatchResponse.events:type_name -> weft.v1.Event
-	1,  // 16: weft.v1.Event.type:type_name -> weft.v1.Event.Type
-	24, // 17: weft.v1.Event.resource:type_name -> weft.v1.Resource
-	25, // 18: weft.v1.WaitRequest.resources:type_name -> weft.v1.ResourceRef
-	26, // 19: weft.v1.WaitRequest.timeout:type_name -> google.protobuf.Duration
-	19, // 20: weft.v1.WaitResponse.hosts:type_name -> weft.v1.HostProgress
-	2,  // 21: weft.v1.HostProgress.state:type_name -> weft.v1.HostProgress.State
-	22, // 22: weft.v1.ExplainResponse.flows:type_name -> weft.v1.FlowExplanation
-	3,  // 23: weft.v1.WeftService.Apply:input_type -> weft.v1.ApplyRequest
-	7,  // 24: weft.v1.WeftService.Get:input_type -> weft.v1.GetRequest
-	10, // 25: weft.v1.WeftService.List:input_type -> weft.v1.ListRequest
-	12, // 26: weft.v1.WeftService.Delete:input_type -> weft.v1.DeleteRequest
-	14, // 27: weft.v1.WeftService.Watch:input_type -> weft.v1.WatchRequest
-	17, // 28: weft.v1.WeftService.Wait:input_type -> weft.v1.WaitRequest
-	20, // 29: weft.v1.WeftService.Explain:input_type -> weft.v1.ExplainRequest
-	5,  // 30: weft.v1.WeftService.Apply:output_type -> weft.v1.ApplyResponse
-	8,  // 31: weft.v1.WeftService.Get:output_type -> weft.v1.GetResponse
-	11, // 32: weft.v1.WeftService.List:output_type -> weft.v1.ListResponse
-	13, // 33: weft.v1.WeftService.Delete:output_type -> weft.v1.DeleteResponse
-	15, // 34: weft.v1.WeftService.Watch:output_type -> weft.v1.WatchResponse
-	18, // 35: weft.v1.WeftService.Wait:output_type -> weft.v1.WaitResponse
-	21, // 36: weft.v1.WeftService.Explain:output_type -> weft.v1.ExplainResponse
-	30, // [30:37] is the sub-list for method output_type
-	23, // [23:30] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	26, // 15: weft.v1.WatchRequest.log:type_name -> weft.v1.LogFilter
+	16, // 16: weft.v1.WatchResponse.events:type_name -> weft.v1.Event
+	1,  // 17: weft.v1.Event.type:type_name -> weft.v1.Event.Type
+	24, // 18: weft.v1.Event.resource:type_name -> weft.v1.Resource
+	27, // 19: weft.v1.Event.log:type_name -> weft.v1.LogEntry
+	25, // 20: weft.v1.WaitRequest.resources:type_name -> weft.v1.ResourceRef
+	28, // 21: weft.v1.WaitRequest.timeout:type_name -> google.protobuf.Duration
+	19, // 22: weft.v1.WaitResponse.hosts:type_name -> weft.v1.HostProgress
+	2,  // 23: weft.v1.HostProgress.state:type_name -> weft.v1.HostProgress.State
+	22, // 24: weft.v1.ExplainResponse.flows:type_name -> weft.v1.FlowExplanation
+	3,  // 25: weft.v1.WeftService.Apply:input_type -> weft.v1.ApplyRequest
+	7,  // 26: weft.v1.WeftService.Get:input_type -> weft.v1.GetRequest
+	10, // 27: weft.v1.WeftService.List:input_type -> weft.v1.ListRequest
+	12, // 28: weft.v1.WeftService.Delete:input_type -> weft.v1.DeleteRequest
+	14, // 29: weft.v1.WeftService.Watch:input_type -> weft.v1.WatchRequest
+	17, // 30: weft.v1.WeftService.Wait:input_type -> weft.v1.WaitRequest
+	20, // 31: weft.v1.WeftService.Explain:input_type -> weft.v1.ExplainRequest
+	5,  // 32: weft.v1.WeftService.Apply:output_type -> weft.v1.ApplyResponse
+	8,  // 33: weft.v1.WeftService.Get:output_type -> weft.v1.GetResponse
+	11, // 34: weft.v1.WeftService.List:output_type -> weft.v1.ListResponse
+	13, // 35: weft.v1.WeftService.Delete:output_type -> weft.v1.DeleteResponse
+	15, // 36: weft.v1.WeftService.Watch:output_type -> weft.v1.WatchResponse
+	18, // 37: weft.v1.WeftService.Wait:output_type -> weft.v1.WaitResponse
+	21, // 38: weft.v1.WeftService.Explain:output_type -> weft.v1.ExplainResponse
+	32, // [32:39] is the sub-list for method output_type
+	25, // [25:32] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_weft_v1_weft_proto_init() }
@@ -1702,6 +1751,7 @@ func file_weft_v1_weft_proto_init() {
 	if File_weft_v1_weft_proto != nil {
 		return
 	}
+	file_weft_v1_log_proto_init()
 	file_weft_v1_resource_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
