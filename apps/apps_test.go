@@ -533,14 +533,14 @@ func drawEdit(t *rapid.T) edit {
 	}
 }
 
-// flowByHand is what somebody wrote: a flow that names a port, or one that competes with an app's, a group, or a meter.
+// flowByHand is what somebody wrote: a flow that names a port, one in a table that no app has, a group, or a meter.
 func flowByHand(e edit) intent.FlowRule {
 	f := intent.FlowRule{Key: intent.Key{Kind: intent.KindFlowRule, Name: fmt.Sprintf("f%d", e.Port)}, Host: hostName(e.Host)}
 	switch e.Alt {
 	case 0:
 		f.Flow = fmt.Sprintf("table=l2,priority=300,net=%d,in_port=tap%d actions=output:red/vm%d", e.Net+1, e.Port, e.Port)
 	case 1:
-		f.Flow = "table=deliver,priority=1 actions=drop"
+		f.Flow = fmt.Sprintf("table=250,priority=%d actions=drop", 1+e.Port)
 	case 2:
 		f.Group = fmt.Sprintf("group_id=%d,type=all,bucket=output:tap%d", 900+e.Port, e.Port)
 	default:
