@@ -20,7 +20,9 @@ func (c *core) logged(p *punt.Packet) {
 }
 
 // Listen returns what the log is told from now on, as far as it is wanted.
-func (c *core) Listen(wanted func(*weftv1.LogEntry) bool) api.Listener { return c.journal.Listen(wanted) }
+func (c *core) Listen(wanted func(*weftv1.LogEntry) bool) api.Listener {
+	return c.journal.Listen(wanted)
+}
 
 // book says what the log's numbers stand for, by the rows.
 type book struct{ c *core }
@@ -53,4 +55,3 @@ func (b book) Due() map[journal.Place]uint64 {
 	}
 	return due
 }
-
