@@ -219,7 +219,7 @@ func (c *tcp) push(l *line, now time.Time) bool {
 		room := int(max(c.window, 1)) - int(c.nxt-c.una) // one byte finds out whether there is room again
 		n := min(c.mss, len(c.out)-at, room)
 		last := at+max(n, 0) == len(c.out) && c.finished
-		if n < 0 || n == 0 && !(last && c.nxt != c.whole()) {
+		if n < 0 || n == 0 && (!last || c.nxt == c.whole()) {
 			break
 		}
 		s := segment{flags: ack | psh, seq: c.nxt, ack: c.rcv, window: ourWindow, data: c.out[at : at+n]}

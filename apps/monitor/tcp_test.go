@@ -119,17 +119,17 @@ func TestRefused(t *testing.T) {
 
 // A connection before this one, which the member has not forgotten, is reset; the next attempt is served.
 func TestForgotten(t *testing.T) {
-	s := &server{t: t, c: newTCP(silence{}, 7, within), l: &line{}, now: noon}
-	s.c.begin(s.l, noon)
-	s.l.out = nil
-	s.c.receive(s.l, &packet{segment: segment{flags: ack, seq: 1000, ack: 555}}, noon)
-	if len(s.l.out) != 1 || s.l.out[0].flags != rst || s.l.out[0].seq != 555 {
-		t.Fatalf("answers %+v", s.l.out)
+	c, l := newTCP(silence{}, 7, within), &line{}
+	c.begin(l, noon)
+	l.out = nil
+	c.receive(l, &packet{segment: segment{flags: ack, seq: 1000, ack: 555}}, noon)
+	if len(l.out) != 1 || l.out[0].flags != rst || l.out[0].seq != 555 {
+		t.Fatalf("answers %+v", l.out)
 	}
-	s.l.out = nil
-	s.c.wake(s.l, s.c.due())
-	if len(s.l.out) != 1 || s.l.out[0].flags != syn {
-		t.Errorf("sends again %+v", s.l.out)
+	l.out = nil
+	c.wake(l, c.due())
+	if len(l.out) != 1 || l.out[0].flags != syn {
+		t.Errorf("sends again %+v", l.out)
 	}
 }
 

@@ -12,8 +12,6 @@ import (
 	"github.com/weft-sdn/weft/southbound/flow"
 )
 
-const ttlOfOurs = 64 // of packets that are made here (RFC 1700)
-
 // rejecter tells senders that their packets are rejected: by a TCP reset, or by ICMP "administratively prohibited" (RFC 1812, section
 // 5.2.7.1; RFC 4443, section 3.1). It speaks for who the packet was for.
 type rejecter struct{}

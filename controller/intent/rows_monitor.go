@@ -58,9 +58,7 @@ func (m HealthMonitor) FallTime() time.Duration { return time.Duration(m.Fall)*m
 
 // Equal tells whether two rows are the same.
 func (m HealthMonitor) Equal(o HealthMonitor) bool {
-	codes, others := m.Codes, o.Codes
-	m.Codes, o.Codes = nil, nil
-	return slices.Equal(codes, others) && m.Key == o.Key && m.Pool == o.Pool && m.Type == o.Type && m.Delay == o.Delay && m.Timeout == o.Timeout &&
+	return slices.Equal(m.Codes, o.Codes) && m.Key == o.Key && m.Pool == o.Pool && m.Type == o.Type && m.Delay == o.Delay && m.Timeout == o.Timeout &&
 		m.Rise == o.Rise && m.Fall == o.Fall && m.Up == o.Up && m.Method == o.Method && m.Path == o.Path && m.Version == o.Version && m.Domain == o.Domain
 }
 
