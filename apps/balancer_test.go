@@ -30,7 +30,10 @@ func poolListener(e edit) intent.PoolListener {
 
 // serverPool is the pool of both, with members at addresses that ports have, or none has.
 func serverPool(e edit) intent.Pool {
-	p := intent.Pool{Key: poolKey, SourceIP: e.Flag}
+	p := intent.Pool{Key: poolKey, Algorithm: intent.Algorithm((e.Net + e.Host + 1) % 3)}
+	if e.Flag && p.Algorithm == intent.SourceIP {
+		p.Persist = 600
+	}
 	for i := range 1 + e.Host {
 		for _, ip := range port(i, 0, true, true, e.Alt).IPs {
 			p.Members = append(p.Members, intent.PoolMember{

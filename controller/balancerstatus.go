@@ -56,9 +56,26 @@ func (c *core) overlayListener(key intent.Key, s *weftv1.ListenerStatus) {
 	s.Connections = c.sum(balancer.Taken, key).Packets
 	c.world.mu.RLock()
 	defer c.world.mu.RUnlock()
-	if l, ok := c.world.tables.PoolListeners.Peek(key); ok {
-		s.OperatingStatus = c.world.statusOfListener(l)
+	l, ok := c.world.tables.PoolListeners.Peek(key)
+	if !ok {
+		return
 	}
+	s.OperatingStatus = c.world.statusOfListener(l)
+	pool, _ := c.world.tables.Pools.Peek(l.Pool)
+	for _, m := range pool.Members {
+		did := c.served(key, m.Name)
+		s.BytesIn += did.in
+		s.BytesOut += did.out
+	}
+}
+
+// served is what a member of a listener has done, on all hosts.
+type served struct{ connections, in, out uint64 }
+
+func (c *core) served(listener intent.Key, member string) served {
+	subject := balancer.Serving(listener, member)
+	given := c.board.Sum(balancer.Given, subject)
+	return served{given.Packets, given.Bytes + c.board.Sum(balancer.Received, subject).Bytes, c.board.Sum(balancer.Answered, subject).Bytes}
 }
 
 // overlayPool fills in how the members of a pool are.
@@ -70,6 +87,15 @@ func (c *core) overlayPool(key intent.Key, s *weftv1.PoolStatus) {
 		return
 	}
 	s.OperatingStatus, s.Members = c.world.statusOfPool(p)
+	var r table.Reader // what is read here is nobody's to remember
+	for l := range c.world.tables.PoolUsers.List(&r, key) {
+		for _, m := range s.Members {
+			did := c.served(l.Key, m.GetName())
+			m.Connections += did.connections
+			m.BytesIn += did.in
+			m.BytesOut += did.out
+		}
+	}
 }
 
 func (w *world) statusOfListener(l intent.PoolListener) string {

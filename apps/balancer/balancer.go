@@ -25,8 +25,17 @@ const (
 	protoTCP         = 6
 )
 
-// Taken is the kind of counters of the connections that listeners took.
-const Taken = "listener-connections"
+// Kinds of counters: connections that listeners took; and of a member of a listener, connections that it was given, what it got from
+// clients, and what it sent to them.
+const (
+	Taken    = "listener-connections"
+	Given    = "member-connections"
+	Received = "member-received"
+	Answered = "member-answered"
+)
+
+// Serving is the subject of the counters of a listener's member.
+func Serving(listener intent.Key, member string) string { return listener.String() + " " + member }
 
 // Bits of ct_state (ovs-fields(7)).
 const (
@@ -36,6 +45,8 @@ const (
 // Priorities.
 const (
 	prioOutward = 0xffe0 // translate: before anything is translated to the outside
+	prioTally   = 0xfff0 // translate: before that
+	prioServed  = 220    // balanced: what is known already, though nobody has answered yet
 	prioEcho    = 200
 	prioFirst   = 201 // answers: of what opens a connection; balanced: of fragments
 	prioVIP     = 150 // router_in, router_local: before what routers do with addresses that are not theirs
@@ -56,6 +67,7 @@ func New(t *intent.Tables) compile.App {
 		compile.About("zone", t.ClientNetworks, aboutBalancer, a.zone),
 		compile.ForEach("listen", t.PoolListeners, a.listen),
 		compile.ForEach("serve", t.PoolListeners, a.serve),
+		compile.ForEach("tally", t.PoolListeners, a.tally),
 		compile.About("server", t.Servers, aboutServer, a.server),
 		compile.About("answer", t.Servers, aboutServer, a.answer),
 	}}
@@ -133,8 +145,12 @@ func (a app) hosts(r *table.Reader, balancer intent.Key) []string {
 	for c := range a.ClientsOf.List(r, balancer) {
 		all = append(all, a.SitesOf.List(r, c.Network)...)
 	}
-	slices.Sort(all)
-	return slices.Compact(all)
+	return distinct(all)
+}
+
+func distinct(hosts []string) []string {
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
 }
 
 // state matches the bits of a connection's state that are set in is, and clear in not.

@@ -113,7 +113,9 @@ func (a app) face(r *table.Reader, c intent.ClientNetwork) (intent.RouterInterfa
 func common(host string, out *compile.Out) {
 	known := state(ctTracked, ctNew|ctInvalid)
 	for _, is4 := range []bool{true, false} {
-		out.Flow(host, pipeline.Balanced, prioKnown, flow.Match{ethType(is4), known}, flow.Actions{flow.Goto(pipeline.Hairpin)})
+		out.Flow(host, pipeline.Balanced, prioKnown, flow.Match{ethType(is4), known}, flow.Actions{flow.Goto(pipeline.Tally)})
+		out.Flow(host, pipeline.Balanced, prioServed, flow.Match{ethType(is4), state(ctTracked|ctNew, ctInvalid), pipeline.LabelServed.Is(1)},
+			flow.Actions{flow.Goto(pipeline.Tally)})
 	}
 	out.Flow(host, pipeline.Hairpin, prioRest, nil, flow.Actions{flow.Goto(pipeline.Server)})
 	out.Flow(host, pipeline.Server, prioRest, flow.Match{pipeline.Router.Is(0)}, nil)

@@ -1,8 +1,6 @@
 package balancer
 
 import (
-	"math/bits"
-
 	"github.com/weft-sdn/weft/apps/pipeline"
 	"github.com/weft-sdn/weft/controller/compile"
 	"github.com/weft-sdn/weft/controller/intent"
@@ -34,14 +32,11 @@ func (a app) listen(r *table.Reader, l intent.PoolListener, out *compile.Out) {
 			parts = spread(members)
 		}
 		for _, host := range hosts {
-			w := writer{out: out, host: host, l: l, v: v, is4: is4, alone: alone}
-			switch {
-			case parts == nil:
+			w := writer{out: out, host: host, l: l, v: v, is4: is4, alone: alone, members: members, parts: parts}
+			if parts == nil {
 				w.refuse()
-			case pool.SourceIP:
-				w.byClient(prioOne, append(w.ports(), w.fragments()...), members, parts)
-			default:
-				w.byFlow(members, parts)
+			} else {
+				w.choose(pool)
 			}
 		}
 	}
@@ -84,7 +79,9 @@ type writer struct {
 	is4  bool
 	// alone says that the load balancer has no other listener with the protocol. Then what opens a connection may be in fragments, of which
 	// the later ones say no port.
-	alone bool
+	alone   bool
+	members []intent.PoolMember
+	parts   []uint8 // the member that has each part
 }
 
 // open matches what opens a connection with the listener's protocol.
@@ -117,7 +114,7 @@ func (w writer) fragments() []flow.Match {
 func (w writer) take(priority uint16, at []flow.Match, do ...flow.Action) {
 	c := compile.Counter{Kind: Taken, Subject: w.l.Key.String()}
 	for _, m := range at {
-		m = append(with(w.open(), pipeline.Parted.Is(0)), m...)
+		m = append(with(w.open(), flow.Join(pipeline.Parted.Is(0), pipeline.Recalled.Is(0))), m...)
 		if len(w.l.Allowed) == 0 {
 			w.out.Counted(c, w.host, pipeline.Balanced, priority, m, do)
 		}
@@ -143,62 +140,4 @@ func (w writer) refuse() {
 	for _, at := range w.ports() {
 		w.out.Flow(w.host, pipeline.Balanced, prioOne, append(w.open(), at...), nil)
 	}
-}
-
-// give gives a connection to a member.
-func give(m intent.PoolMember) flow.Action {
-	return track(flow.NATSpec{Flags: flow.NATDst, MinAddr: m.IP, MinPort: m.Port}, pipeline.Hairpin)
-}
-
-// group is the number of the listener's group of buckets.
-func (w writer) group() uint32 {
-	if w.is4 {
-		return w.l.Tag << 1
-	}
-	return w.l.Tag<<1 | 1
-}
-
-// byFlow chooses by addresses, protocol and ports. Open vSwitch hashes over the buckets of a group; there is one for each part, so that each
-// part keeps its place whatever becomes of others.
-func (w writer) byFlow(members []intent.PoolMember, parts []uint8) {
-	buckets := make([]flow.Bucket, len(parts))
-	for i, m := range parts {
-		buckets[i] = flow.Bucket{Weight: 1, Actions: flow.Actions{give(members[m])}}
-	}
-	g, err := flow.NewGroup(w.group(), flow.Select, buckets)
-	if err != nil {
-		w.out.Failed("%v", err)
-		return
-	}
-	w.out.Group(w.host, g)
-	w.take(prioOne, w.ports(), flow.ToGroup(g.ID))
-	// Choosing from a group, Open vSwitch begins anew with each fragment, and would not put them together after that.
-	w.byClient(prioFirst, w.fragments(), members, parts)
-}
-
-// byClient chooses by the client's address alone, for some of what opens connections.
-func (w writer) byClient(priority uint16, at []flow.Match, members []intent.PoolMember, parts []uint8) {
-	w.take(priority, at, flow.Multipath(flow.MultipathSpec{Fields: flow.HashNwSrc, Algorithm: flow.ModuloN, Links: uint32(len(parts))}, pipeline.Part),
-		pipeline.Parted.Set(1), flow.Resubmit(pipeline.Balanced))
-	for _, m := range at {
-		for i := 0; i < len(parts); {
-			n := run(parts[i:], i)
-			part := flow.Join(pipeline.Parted.Is(1), pipeline.Part.IsMasked(uint64(i), uint64(0xffff)&^uint64(n-1)))
-			w.out.Flow(w.host, pipeline.Balanced, priority, append(with(w.open(), part), m...), flow.Actions{give(members[parts[i]])})
-			i += n
-		}
-	}
-}
-
-// run is how many parts from a place on have the same member and can be matched together: a power of two.
-func run(parts []uint8, at int) int {
-	n := 1
-	for n < len(parts) && parts[n] == parts[0] {
-		n++
-	}
-	n = 1 << (bits.Len(uint(n)) - 1)
-	for at&(n-1) != 0 {
-		n >>= 1
-	}
-	return n
 }

@@ -111,7 +111,7 @@ func (a app) answer(r *table.Reader, s intent.ServedBy, out *compile.Out) {
 		for _, host := range a.SitesOf.List(r, c.Network) {
 			for _, m := range answers(s) {
 				m = with(m, on)
-				do := flow.Actions{pipeline.Forget(), zone, track(flow.NATSpec{}, pipeline.Answered)}
+				do := flow.Actions{pipeline.Forget(), zone, track(flow.NATSpec{}, pipeline.AnswerTally)}
 				out.Flow(host, pipeline.Answers, prioOne, m, do)
 				if a.GuardedOn.Has(r, host, true) {
 					out.Flow(host, pipeline.Answers, prioFirst, with(m, pipeline.Fresh.Is(1)), append(flow.Actions{pipeline.Remember()}, do...))
@@ -124,17 +124,12 @@ func (a app) answer(r *table.Reader, s intent.ServedBy, out *compile.Out) {
 
 // outward puts the load balancer's address back in answers that leave by a router's gateway.
 func (a app) outward(r *table.Reader, c intent.ClientNetwork, n intent.Network, s intent.ServedBy, out *compile.Out) {
-	g, ok := a.Gateways.Get(r, c.Router)
-	if !ok || g.Network != c.Network {
-		return
-	}
-	p, ok := a.Placed.Get(r, c.Router)
-	router, known := a.Routers.Get(r, c.Router)
-	if !ok || !known {
+	router, host, ok := a.gateway(r, c)
+	if !ok {
 		return
 	}
 	for _, m := range ends(s) {
-		out.Flow(p.Host, pipeline.Translate, prioOutward,
+		out.Flow(host, pipeline.Translate, prioOutward,
 			with(m, pipeline.Net.Is(uint64(n.Tag)), pipeline.Router.Is(uint64(router.Tag)), pipeline.LookedUp.Is(0)),
 			flow.Actions{pipeline.LookedUp.Set(1), pipeline.Zone.Set(uint64(n.Balances)), track(flow.NATSpec{}, pipeline.Translate)})
 	}

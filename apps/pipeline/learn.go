@@ -20,6 +20,9 @@ func Learns(hasWire bool, segments int, onWire bool) bool {
 	return hasWire && (segments > 1 || segments == 1 && !onWire)
 }
 
+// LearnedCookie is the cookie of flows that switches learn for something with a number. Open vSwitch counts a table's learned flows by it.
+func LearnedCookie(number uint32) uint64 { return learnedTag | uint64(number) }
+
 // LearnWire remembers that the frame's source address is to be reached by the segment of a wire.
 func LearnWire(net uint32, via uint64) flow.Action { return learn(net, via) }
 
@@ -40,7 +43,7 @@ func LearnPath(net uint32, via uint64) flow.Action {
 // Invariant: no learned flow is asked about an address that is a port's, as table L2 has those at a higher priority.
 func learn(net uint32, via uint64, more ...flow.LearnTerm) flow.Action {
 	return flow.Learn(flow.LearnSpec{
-		HardTimeout: learnedFor, Priority: 1, Cookie: learnedTag | uint64(net), Table: Learned, Limit: learnedLimit,
+		HardTimeout: learnedFor, Priority: 1, Cookie: LearnedCookie(net), Table: Learned, Limit: learnedLimit,
 		Terms: append([]flow.LearnTerm{
 			{Kind: flow.LearnMatch, Src: Net, Dst: Net},
 			{Kind: flow.LearnMatch, Src: flow.Whole(flow.EthSrc), Dst: flow.Whole(flow.EthDst)},

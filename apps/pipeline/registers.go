@@ -73,8 +73,18 @@ var (
 	// Part is the hash of a client's address over the members of a pool, and Parted is 1 when it is there.
 	Part   = flow.Sub{ID: flow.Reg7, Off: 0, Len: 16}
 	Parted = flow.Sub{ID: flow.Reg7, Off: 16, Len: 1}
+	// Recalled is 1 when the switch has been asked which member a client had, and Kept is 1 when it knows: Server4 or Server6 is the member's
+	// address, and Part its port.
+	Recalled = flow.Sub{ID: flow.Reg7, Off: 17, Len: 1}
+	Kept     = flow.Sub{ID: flow.Reg7, Off: 18, Len: 1}
+	// Given is 1 for a packet whose connection has just been given to a member.
+	Given   = flow.Sub{ID: flow.Reg7, Off: 19, Len: 1}
+	Server4 = flow.Sub{ID: flow.Reg8, Off: 0, Len: 32}
+	Server6 = flow.Sub{ID: flow.XXReg2, Off: 0, Len: 128}
 	// LookedUp is 1 for a packet on its way outside whose connection is known not to be a load balancer's, or which has its address.
 	LookedUp = flow.Sub{ID: flow.Reg13, Off: 3, Len: 1}
+	// Counted is 1 for such a packet that has been counted as its member's.
+	Counted = flow.Sub{ID: flow.Reg13, Off: 4, Len: 1}
 	// Slot is the hash of a flow over the next hops of a route.
 	Slot = flow.Sub{ID: flow.Reg7, Off: 0, Len: 32}
 
@@ -131,6 +141,14 @@ var (
 	Opening = flow.Sub{ID: flow.Metadata, Off: 63, Len: 1}
 )
 
+// Parts of ct_label, which a connection keeps that a load balancer has given to a member.
+var (
+	// LabelServing is the listener and the member: their numbers, see apps/balancer.
+	LabelServing = flow.Sub{ID: flow.CTLabel, Off: 0, Len: 64}
+	// LabelServed is 1.
+	LabelServed = flow.Sub{ID: flow.CTLabel, Off: 64, Len: 1}
+)
+
 // Bits of ct_mark, which a connection keeps.
 var (
 	// MarkCut is 1 for a connection that rules have ended.
@@ -145,6 +163,8 @@ var (
 var Shared = [][2]string{
 	{"outport", "came_by"}, {"policy", "leaves_by"},
 	{"nexthop4", "balancer"}, {"inner", "balancer"}, {"list", "balancer"}, {"slot", "part"}, {"slot", "parted"}, {"edge", "part"}, {"edge", "parted"},
+	{"slot", "recalled"}, {"slot", "kept"}, {"slot", "given"}, {"edge", "recalled"}, {"edge", "kept"}, {"edge", "given"}, {"among", "recalled"}, {"among", "kept"}, {"among", "given"},
+	{"nexthop6", "server4"}, {"nexthop6", "server6"}, {"peer4", "server4"}, {"peer4", "server6"}, {"peer6", "server4"}, {"peer6", "server6"}, {"server4", "server6"},
 	{"among", "part"}, {"among", "parted"}, {"nexthop4", "inner"}, {"slot", "edge"}, {"nexthop4", "list"}, {"inner", "list"}, {"slot", "among"}, {"edge", "among"},
 	{"nexthop6", "peer4"}, {"nexthop6", "peer6"}, {"peer4", "peer6"}, {"shard", "zone"}, {"judged", "outgoing"}, {"judged", "decided"}, {"judged", "passed"},
 	{"judged", "refused"}, {"judged", "told"}, {"judged", "as_answer"}, {"judged", "reported"}, {"judged", "at_receiver"}, {"entry", "opening"},
@@ -172,7 +192,13 @@ var Registers = []Register{
 	{"balancer", Balancer, "load balancer that the packet is for"},
 	{"part", Part, "hash of a client's address over the members of a pool"},
 	{"parted", Parted, "1: part is there"},
+	{"recalled", Recalled, "1: the switch has been asked which member the client had"},
+	{"kept", Kept, "1: it knows; part is the member's port"},
+	{"given", Given, "1: the connection has just been given to a member"},
+	{"server4", Server4, "IPv4 address of the member that the client had"},
+	{"server6", Server6, "IPv6 address of the member that the client had"},
 	{"looked_up", LookedUp, "1: a packet on its way outside has the address of its load balancer, or has none"},
+	{"counted", Counted, "1: a packet on its way outside has been counted as a member's"},
 	{"slot", Slot, "hash of the flow over the next hops of its route"},
 	{"outside", Outside, "1: the packet came to its router from an external network"},
 	{"turned", Turned, "1: the packet has begun anew, being for an external address on its own host"},

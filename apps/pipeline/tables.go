@@ -47,6 +47,8 @@ const (
 	Translated      = 140
 	Turn            = 144
 	Balanced        = 148
+	Recall          = 149
+	Tally           = 150
 	Hairpin         = 152
 	Server          = 156
 	L2              = 160
@@ -58,6 +60,7 @@ const (
 	FloodLocal      = 184
 	WireSource      = 188
 	Paths           = 192
+	AnswerTally     = 194
 	Answered        = 196
 	Received        = 200
 	ReceivedTrack   = 204
@@ -395,7 +398,7 @@ var Tables = []Table{
 	{
 		ID: Translate, Name: "translate",
 		Doc:   "Gives packets that go outside an address there. Those that claim to have it already are dropped.",
-		Match: fields(flow.Reg0, flow.Reg4, flow.Reg5, flow.Reg13, flow.EthType, flow.IPFrag, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.TCPSrc, flow.TCPDst, flow.UDPSrc, flow.UDPDst, flow.SCTPSrc),
+		Match: fields(flow.Reg0, flow.Reg4, flow.Reg5, flow.Reg13, flow.EthType, flow.IPFrag, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst, flow.TCPSrc, flow.TCPDst, flow.UDPSrc, flow.UDPDst, flow.SCTPSrc, flow.CTLabel, flow.CTState),
 		Set:   fields(flow.Reg13, flow.CTMark, flow.Reg4, flow.IPv4Src, flow.IPv6Src, flow.SCTPSrc, flow.Reg2, flow.Reg3),
 		Next:  []uint8{Translated, Turn, L2, Dropped},
 		Miss:  Miss{Goto: L2},
@@ -423,11 +426,26 @@ var Tables = []Table{
 	{
 		ID: Balanced, Name: "balanced",
 		Doc:   "Gives a new connection to a member of the listener's pool. What is known goes where it went. What nobody serves is rejected.",
-		Match: fields(flow.Reg6, flow.Reg7, flow.Reg13, flow.EthType, flow.IPFrag, flow.CTState, flow.CTNwProto, flow.CTTpDst, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst),
-		Set:   fields(flow.Reg7, flow.Reg13),
-		Next:  []uint8{Hairpin, ToController},
+		Match: fields(flow.Reg6, flow.Reg7, flow.Reg13, flow.EthType, flow.IPFrag, flow.CTState, flow.CTNwProto, flow.CTTpDst, flow.CTLabel, flow.Reg8, flow.XXReg2, flow.IPv4Src, flow.IPv4Dst, flow.IPv6Src, flow.IPv6Dst),
+		Set:   fields(flow.Reg6, flow.Reg7, flow.Reg13, flow.CTLabel),
+		Next:  []uint8{Recall, Tally, ToController},
 		Again: Balanced,
 		Apps:  []string{"balancer"},
+	},
+	{
+		ID: Recall, Name: "recall",
+		Doc:   "Knows which members clients had, of pools with session persistence. Its flows are the switch's own: balanced learns them, and they age.",
+		Match: fields(flow.Reg6, flow.EthType, flow.IPv4Src, flow.IPv6Src),
+		Set:   fields(flow.Reg7, flow.Reg8, flow.XXReg2),
+		Apps:  []string{"balancer"},
+	},
+	{
+		ID: Tally, Name: "tally",
+		Doc:   "Counts what members get from the clients of listeners.",
+		Match: fields(flow.Reg7, flow.CTLabel, flow.CTState),
+		Next:  []uint8{Hairpin},
+		Miss:  Miss{Goto: Hairpin},
+		Apps:  []string{"balancer", "base"},
 	},
 	{
 		ID: Hairpin, Name: "hairpin",
@@ -491,7 +509,7 @@ var Tables = []Table{
 		Doc:   "Of the frames for ports that may be clients of load balancers, has those looked up that come from members: they may be answers of a load balancer.",
 		Match: fields(flow.Reg0, flow.Reg4, flow.EthType, flow.IPFrag, flow.IPv4Src, flow.IPv6Src, flow.TCPSrc, flow.UDPSrc, flow.ICMPv4Type, flow.ICMPv6Type),
 		Set:   fields(flow.CTMark, flow.Reg3, flow.Reg4),
-		Next:  []uint8{Answered},
+		Next:  []uint8{AnswerTally, Answered},
 		Miss:  Miss{Goto: Answered},
 		Apps:  []string{"balancer", "base"},
 	},
@@ -517,6 +535,14 @@ var Tables = []Table{
 		Set:   fields(flow.Reg2, flow.MPLSLabel, flow.MPLSTTL, flow.EthSrc, flow.EthDst),
 		Next:  []uint8{Dropped},
 		Apps:  []string{"mpls"},
+	},
+	{
+		ID: AnswerTally, Name: "answer_tally",
+		Doc:   "Counts what members answer the clients of listeners.",
+		Match: fields(flow.CTLabel, flow.CTState),
+		Next:  []uint8{Answered},
+		Miss:  Miss{Goto: Answered},
+		Apps:  []string{"balancer", "base"},
 	},
 	{
 		ID: Answered, Name: "answered",

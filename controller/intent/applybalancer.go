@@ -1,6 +1,7 @@
 package intent
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -191,7 +192,10 @@ func PoolListenerRow(res *weftv1.Resource) (PoolListener, error) {
 
 // PoolRow returns the row of a stored pool.
 func PoolRow(res *weftv1.Resource) (Pool, error) {
-	p := Pool{Key: KeyOf(res), SourceIP: res.GetPoolSpec().GetAlgorithm() == sourceIP}
+	p := Pool{Key: KeyOf(res), Algorithm: algorithms[res.GetPoolSpec().GetAlgorithm()]}
+	if s := res.GetPoolSpec().GetSessionPersistence(); s != nil {
+		p.Persist = cmp.Or(uint16(s.GetTimeout()), persistSeconds)
+	}
 	for i, given := range res.GetPoolSpec().GetMembers() {
 		m, err := poolMemberOf(given)
 		if err != nil {

@@ -3,6 +3,7 @@ package intent
 import (
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 
 	weftv1 "github.com/weft-sdn/weft/proto/weft/v1"
@@ -15,11 +16,11 @@ const (
 	maxAllowed      = 256
 )
 
-// Algorithms of pools.
-const (
-	flowHash = "FLOW_HASH"
-	sourceIP = "SOURCE_IP"
-)
+// persistSeconds is for how long clients are remembered where no timeout is given: Kubernetes' default.
+const persistSeconds = 10800
+
+// algorithms of pools, by name.
+var algorithms = map[string]Algorithm{"": FlowHash, "FLOW_HASH": FlowHash, "SOURCE_IP": SourceIP, "SOURCE_IP_PORT": SourceIPPort}
 
 // balanced are the protocols whose connections load balancers spread.
 var balanced = map[string]uint8{"tcp": protoTCP, "udp": protoUDP}
@@ -66,13 +67,7 @@ func (t *txn) parseListener(d *draft, spec *weftv1.ListenerSpec) {
 
 // parseBalancedPool reads a pool of servers.
 func (t *txn) parseBalancedPool(d *draft, spec *weftv1.PoolSpec) {
-	switch s := spec.GetAlgorithm(); s {
-	case "", flowHash, sourceIP:
-	case "ROUND_ROBIN", "LEAST_CONNECTIONS":
-		t.refuse(d, "spec.algorithm", ReasonInvalid, "%s is not there: hosts choose by themselves, without knowing of each other's choices; FLOW_HASH spreads in proportion to weights", s)
-	default:
-		t.refuse(d, "spec.algorithm", ReasonInvalid, "%q is neither FLOW_HASH nor SOURCE_IP%s", s, didYouMean(s, []string{flowHash, sourceIP}))
-	}
+	t.parseChoice(d, spec)
 	if n := len(spec.GetMembers()); n > maxPoolMembers {
 		t.refuse(d, "spec.members", ReasonInvalid, "are %s; at most %s", reported(n), reported(maxPoolMembers))
 		return
@@ -93,6 +88,37 @@ func (t *txn) parseBalancedPool(d *draft, spec *weftv1.PoolSpec) {
 			t.refuse(d, indexed("spec.members", i, ".address"), ReasonInvalid, "%s is that of members[%d]", end, first)
 		}
 		names[m.Name], ends[end] = i, i
+	}
+}
+
+// parseChoice reads how a pool's connections find their members.
+func (t *txn) parseChoice(d *draft, spec *weftv1.PoolSpec) {
+	given := spec.GetAlgorithm()
+	switch _, known := algorithms[given]; {
+	case known:
+	case given == "ROUND_ROBIN" || given == "LEAST_CONNECTIONS":
+		t.refuse(d, "spec.algorithm", ReasonInvalid, "%s is not there: hosts choose by themselves, without knowing of each other's choices; FLOW_HASH, SOURCE_IP and SOURCE_IP_PORT spread in proportion to weights", given)
+	default:
+		t.refuse(d, "spec.algorithm", ReasonInvalid, "%q is none of FLOW_HASH, SOURCE_IP and SOURCE_IP_PORT%s", given, didYouMean(given, []string{"FLOW_HASH", "SOURCE_IP", "SOURCE_IP_PORT"}))
+	}
+	p := spec.GetSessionPersistence()
+	if p == nil {
+		return
+	}
+	switch p.GetType() {
+	case "SOURCE_IP":
+	case "":
+		t.refuse(d, "spec.sessionPersistence.type", ReasonInvalid, "is missing; SOURCE_IP is there")
+	case "HTTP_COOKIE", "APP_COOKIE":
+		t.refuse(d, "spec.sessionPersistence.type", ReasonInvalid, "%s is not there: hosts do not look into connections; SOURCE_IP remembers clients by their addresses", p.GetType())
+	default:
+		t.refuse(d, "spec.sessionPersistence.type", ReasonInvalid, "%q is not SOURCE_IP%s", p.GetType(), didYouMean(p.GetType(), []string{"SOURCE_IP"}))
+	}
+	if p.GetTimeout() > math.MaxUint16 {
+		t.refuse(d, "spec.sessionPersistence.timeout", ReasonInvalid, "%d is more than %d seconds", p.GetTimeout(), math.MaxUint16)
+	}
+	if algorithms[given] == SourceIPPort {
+		t.refuse(d, "spec.sessionPersistence", ReasonInvalid, "does not go with algorithm SOURCE_IP_PORT, by which a client's ports have members of their own")
 	}
 }
 

@@ -38,10 +38,21 @@ func (l PoolListener) Equal(o PoolListener) bool {
 
 // Pool is servers that share connections.
 type Pool struct {
-	Key      Key
-	SourceIP bool // the client's address alone chooses the member
-	Members  []PoolMember
+	Key       Key
+	Algorithm Algorithm
+	Persist   uint16 // for how many seconds a client's member is remembered; 0: it is not
+	Members   []PoolMember
 }
+
+// Algorithm says what chooses the member of a new connection.
+type Algorithm uint8
+
+// Algorithms.
+const (
+	FlowHash     Algorithm = iota // addresses, protocol and ports
+	SourceIP                      // the client's address alone
+	SourceIPPort                  // the client's address and port
+)
 
 // PoolMember is a server of a pool.
 type PoolMember struct {
@@ -56,7 +67,7 @@ type PoolMember struct {
 
 // Equal tells whether two rows are the same.
 func (p Pool) Equal(o Pool) bool {
-	return p.Key == o.Key && p.SourceIP == o.SourceIP && slices.Equal(p.Members, o.Members)
+	return p.Key == o.Key && p.Algorithm == o.Algorithm && p.Persist == o.Persist && slices.Equal(p.Members, o.Members)
 }
 
 // ClientNetwork says that ports of a network can reach a load balancer: it is on the network, or behind a router that joins the

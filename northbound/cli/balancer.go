@@ -28,6 +28,8 @@ func listenerColumns() []resourceColumn {
 		{"POOL", left, func(r *weftv1.Resource) string { return spec(r).GetPool() }},
 		{"STATUS", left, func(r *weftv1.Resource) string { return st(r).GetOperatingStatus() }},
 		{"CONNECTIONS", right, func(r *weftv1.Resource) string { return strconv.FormatUint(st(r).GetConnections(), 10) }},
+		{"BYTES IN", right, func(r *weftv1.Resource) string { return strconv.FormatUint(st(r).GetBytesIn(), 10) }},
+		{"BYTES OUT", right, func(r *weftv1.Resource) string { return strconv.FormatUint(st(r).GetBytesOut(), 10) }},
 	}
 }
 
@@ -39,7 +41,12 @@ func poolColumns() []resourceColumn {
 	}
 }
 
-func algorithm(spec *weftv1.PoolSpec) string { return cmp.Or(spec.GetAlgorithm(), "FLOW_HASH") }
+func algorithm(spec *weftv1.PoolSpec) string {
+	if p := spec.GetSessionPersistence(); p != nil {
+		return "SOURCE_IP, remembered" // whatever it is else: see SessionPersistence
+	}
+	return cmp.Or(spec.GetAlgorithm(), "FLOW_HASH")
+}
 
 // memberList is a pool's members, each with its share, or with what keeps it from having one.
 func memberList(s *weftv1.PoolStatus) string {

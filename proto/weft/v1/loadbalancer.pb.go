@@ -259,10 +259,13 @@ type ListenerStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// As of LoadBalancerStatus.
 	OperatingStatus string `protobuf:"bytes,1,opt,name=operating_status,json=operatingStatus,proto3" json:"operating_status,omitempty"`
-	// Connections that it has taken.
+	// Connections that it has taken, on all hosts. Of SCTP, which is not tracked, none are counted.
 	Connections uint64 `protobuf:"varint,2,opt,name=connections,proto3" json:"connections,omitempty"`
 	// Its number in the flow tables.
-	Tag           uint32 `protobuf:"varint,3,opt,name=tag,proto3" json:"tag,omitempty"`
+	Tag uint32 `protobuf:"varint,3,opt,name=tag,proto3" json:"tag,omitempty"`
+	// Bytes of packets that its members got from clients, and sent to them: of the members that its pool has now.
+	BytesIn       uint64 `protobuf:"varint,4,opt,name=bytes_in,json=bytesIn,proto3" json:"bytes_in,omitempty"`
+	BytesOut      uint64 `protobuf:"varint,5,opt,name=bytes_out,json=bytesOut,proto3" json:"bytes_out,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -318,17 +321,34 @@ func (x *ListenerStatus) GetTag() uint32 {
 	return 0
 }
 
+func (x *ListenerStatus) GetBytesIn() uint64 {
+	if x != nil {
+		return x.BytesIn
+	}
+	return 0
+}
+
+func (x *ListenerStatus) GetBytesOut() uint64 {
+	if x != nil {
+		return x.BytesOut
+	}
+	return 0
+}
+
 // PoolSpec is servers that share the connections of listeners.
 type PoolSpec struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// How a new connection finds its member. "FLOW_HASH" (default): by addresses, protocol and ports, in proportion to the members' weights.
-	// "SOURCE_IP": by the client's address, so that a client stays with a member while that serves. Established connections stay where they
-	// are in any case.
+	// How a new connection finds its member, in proportion to the members' weights. "FLOW_HASH" (default): by addresses, protocol and ports, as the
+	// datapath hashes them. "SOURCE_IP": by the client's address, so that a client stays with a member while that serves.
+	// "SOURCE_IP_PORT": by the client's address and port, so that a client's port comes to the same member of a listener again. Established
+	// connections stay where they are in any case.
 	Algorithm string `protobuf:"bytes,1,opt,name=algorithm,proto3" json:"algorithm,omitempty"`
 	// The servers, at most 256.
-	Members       []*PoolMember `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Members []*PoolMember `protobuf:"bytes,2,rep,name=members,proto3" json:"members,omitempty"`
+	// Whether clients come back to the member that they had, also when the pool has changed since; empty: they need not.
+	SessionPersistence *SessionPersistence `protobuf:"bytes,3,opt,name=session_persistence,json=sessionPersistence,proto3" json:"session_persistence,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *PoolSpec) Reset() {
@@ -375,6 +395,69 @@ func (x *PoolSpec) GetMembers() []*PoolMember {
 	return nil
 }
 
+func (x *PoolSpec) GetSessionPersistence() *SessionPersistence {
+	if x != nil {
+		return x.SessionPersistence
+	}
+	return nil
+}
+
+// SessionPersistence keeps clients with their members. It is for new connections: established ones stay in any case.
+type SessionPersistence struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "SOURCE_IP": by the client's address. A client that no host remembers is given a member by its address, as algorithm SOURCE_IP does.
+	Type string `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	// How many seconds a client is remembered after it last opened a connection, 1 to 65535; default 10800. Each host remembers at most 8,192 clients of
+	// a listener; others have members as SOURCE_IP gives them.
+	Timeout       uint32 `protobuf:"varint,2,opt,name=timeout,proto3" json:"timeout,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SessionPersistence) Reset() {
+	*x = SessionPersistence{}
+	mi := &file_weft_v1_loadbalancer_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SessionPersistence) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SessionPersistence) ProtoMessage() {}
+
+func (x *SessionPersistence) ProtoReflect() protoreflect.Message {
+	mi := &file_weft_v1_loadbalancer_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SessionPersistence.ProtoReflect.Descriptor instead.
+func (*SessionPersistence) Descriptor() ([]byte, []int) {
+	return file_weft_v1_loadbalancer_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *SessionPersistence) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *SessionPersistence) GetTimeout() uint32 {
+	if x != nil {
+		return x.Timeout
+	}
+	return 0
+}
+
 // PoolMember is a server of a pool.
 type PoolMember struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -398,7 +481,7 @@ type PoolMember struct {
 
 func (x *PoolMember) Reset() {
 	*x = PoolMember{}
-	mi := &file_weft_v1_loadbalancer_proto_msgTypes[5]
+	mi := &file_weft_v1_loadbalancer_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -410,7 +493,7 @@ func (x *PoolMember) String() string {
 func (*PoolMember) ProtoMessage() {}
 
 func (x *PoolMember) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_loadbalancer_proto_msgTypes[5]
+	mi := &file_weft_v1_loadbalancer_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -423,7 +506,7 @@ func (x *PoolMember) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PoolMember.ProtoReflect.Descriptor instead.
 func (*PoolMember) Descriptor() ([]byte, []int) {
-	return file_weft_v1_loadbalancer_proto_rawDescGZIP(), []int{5}
+	return file_weft_v1_loadbalancer_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *PoolMember) GetName() string {
@@ -488,7 +571,7 @@ type PoolStatus struct {
 
 func (x *PoolStatus) Reset() {
 	*x = PoolStatus{}
-	mi := &file_weft_v1_loadbalancer_proto_msgTypes[6]
+	mi := &file_weft_v1_loadbalancer_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -500,7 +583,7 @@ func (x *PoolStatus) String() string {
 func (*PoolStatus) ProtoMessage() {}
 
 func (x *PoolStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_loadbalancer_proto_msgTypes[6]
+	mi := &file_weft_v1_loadbalancer_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -513,7 +596,7 @@ func (x *PoolStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PoolStatus.ProtoReflect.Descriptor instead.
 func (*PoolStatus) Descriptor() ([]byte, []int) {
-	return file_weft_v1_loadbalancer_proto_rawDescGZIP(), []int{6}
+	return file_weft_v1_loadbalancer_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *PoolStatus) GetOperatingStatus() string {
@@ -546,13 +629,18 @@ type PoolMemberStatus struct {
 	Since *timestamppb.Timestamp `protobuf:"bytes,21,opt,name=since,proto3" json:"since,omitempty"`
 	// The host that it is probed from.
 	MonitoredFrom string `protobuf:"bytes,22,opt,name=monitored_from,json=monitoredFrom,proto3" json:"monitored_from,omitempty"`
+	// Connections that it was given by the listeners that the pool has now, on all hosts.
+	Connections uint64 `protobuf:"varint,4,opt,name=connections,proto3" json:"connections,omitempty"`
+	// Bytes of packets that it got from clients of those, and sent to them.
+	BytesIn       uint64 `protobuf:"varint,5,opt,name=bytes_in,json=bytesIn,proto3" json:"bytes_in,omitempty"`
+	BytesOut      uint64 `protobuf:"varint,6,opt,name=bytes_out,json=bytesOut,proto3" json:"bytes_out,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PoolMemberStatus) Reset() {
 	*x = PoolMemberStatus{}
-	mi := &file_weft_v1_loadbalancer_proto_msgTypes[7]
+	mi := &file_weft_v1_loadbalancer_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -564,7 +652,7 @@ func (x *PoolMemberStatus) String() string {
 func (*PoolMemberStatus) ProtoMessage() {}
 
 func (x *PoolMemberStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_weft_v1_loadbalancer_proto_msgTypes[7]
+	mi := &file_weft_v1_loadbalancer_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -577,7 +665,7 @@ func (x *PoolMemberStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PoolMemberStatus.ProtoReflect.Descriptor instead.
 func (*PoolMemberStatus) Descriptor() ([]byte, []int) {
-	return file_weft_v1_loadbalancer_proto_rawDescGZIP(), []int{7}
+	return file_weft_v1_loadbalancer_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *PoolMemberStatus) GetName() string {
@@ -622,6 +710,27 @@ func (x *PoolMemberStatus) GetMonitoredFrom() string {
 	return ""
 }
 
+func (x *PoolMemberStatus) GetConnections() uint64 {
+	if x != nil {
+		return x.Connections
+	}
+	return 0
+}
+
+func (x *PoolMemberStatus) GetBytesIn() uint64 {
+	if x != nil {
+		return x.BytesIn
+	}
+	return 0
+}
+
+func (x *PoolMemberStatus) GetBytesOut() uint64 {
+	if x != nil {
+		return x.BytesOut
+	}
+	return 0
+}
+
 var File_weft_v1_loadbalancer_proto protoreflect.FileDescriptor
 
 const file_weft_v1_loadbalancer_proto_rawDesc = "" +
@@ -644,14 +753,20 @@ const file_weft_v1_loadbalancer_proto_rawDesc = "" +
 	"\rallowed_cidrs\x18\x05 \x03(\tR\fallowedCidrs\x12)\n" +
 	"\x0eadmin_state_up\x18\x06 \x01(\bH\x00R\fadminStateUp\x88\x01\x01\x12\x19\n" +
 	"\bon_empty\x18\a \x01(\tR\aonEmptyB\x11\n" +
-	"\x0f_admin_state_up\"o\n" +
+	"\x0f_admin_state_up\"\xa7\x01\n" +
 	"\x0eListenerStatus\x12)\n" +
 	"\x10operating_status\x18\x01 \x01(\tR\x0foperatingStatus\x12 \n" +
 	"\vconnections\x18\x02 \x01(\x04R\vconnections\x12\x10\n" +
-	"\x03tag\x18\x03 \x01(\rR\x03tag\"W\n" +
+	"\x03tag\x18\x03 \x01(\rR\x03tag\x12\x19\n" +
+	"\bbytes_in\x18\x04 \x01(\x04R\abytesIn\x12\x1b\n" +
+	"\tbytes_out\x18\x05 \x01(\x04R\bbytesOut\"\xa5\x01\n" +
 	"\bPoolSpec\x12\x1c\n" +
 	"\talgorithm\x18\x01 \x01(\tR\talgorithm\x12-\n" +
-	"\amembers\x18\x02 \x03(\v2\x13.weft.v1.PoolMemberR\amembers\"\xef\x01\n" +
+	"\amembers\x18\x02 \x03(\v2\x13.weft.v1.PoolMemberR\amembers\x12L\n" +
+	"\x13session_persistence\x18\x03 \x01(\v2\x1b.weft.v1.SessionPersistenceR\x12sessionPersistence\"B\n" +
+	"\x12SessionPersistence\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12\x18\n" +
+	"\atimeout\x18\x02 \x01(\rR\atimeout\"\xef\x01\n" +
 	"\n" +
 	"PoolMember\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
@@ -666,14 +781,17 @@ const file_weft_v1_loadbalancer_proto_rawDesc = "" +
 	"\n" +
 	"PoolStatus\x12)\n" +
 	"\x10operating_status\x18\x01 \x01(\tR\x0foperatingStatus\x123\n" +
-	"\amembers\x18\x02 \x03(\v2\x19.weft.v1.PoolMemberStatusR\amembers\"\xd8\x01\n" +
+	"\amembers\x18\x02 \x03(\v2\x19.weft.v1.PoolMemberStatusR\amembers\"\xb2\x02\n" +
 	"\x10PoolMemberStatus\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12)\n" +
 	"\x10operating_status\x18\x02 \x01(\tR\x0foperatingStatus\x12\x14\n" +
 	"\x05share\x18\x03 \x01(\rR\x05share\x12\x16\n" +
 	"\x06reason\x18\x14 \x01(\tR\x06reason\x120\n" +
 	"\x05since\x18\x15 \x01(\v2\x1a.google.protobuf.TimestampR\x05since\x12%\n" +
-	"\x0emonitored_from\x18\x16 \x01(\tR\rmonitoredFromB/Z-github.com/weft-sdn/weft/proto/weft/v1;weftv1b\x06proto3"
+	"\x0emonitored_from\x18\x16 \x01(\tR\rmonitoredFrom\x12 \n" +
+	"\vconnections\x18\x04 \x01(\x04R\vconnections\x12\x19\n" +
+	"\bbytes_in\x18\x05 \x01(\x04R\abytesIn\x12\x1b\n" +
+	"\tbytes_out\x18\x06 \x01(\x04R\bbytesOutB/Z-github.com/weft-sdn/weft/proto/weft/v1;weftv1b\x06proto3"
 
 var (
 	file_weft_v1_loadbalancer_proto_rawDescOnce sync.Once
@@ -687,27 +805,29 @@ func file_weft_v1_loadbalancer_proto_rawDescGZIP() []byte {
 	return file_weft_v1_loadbalancer_proto_rawDescData
 }
 
-var file_weft_v1_loadbalancer_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_weft_v1_loadbalancer_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_weft_v1_loadbalancer_proto_goTypes = []any{
 	(*LoadBalancerSpec)(nil),      // 0: weft.v1.LoadBalancerSpec
 	(*LoadBalancerStatus)(nil),    // 1: weft.v1.LoadBalancerStatus
 	(*ListenerSpec)(nil),          // 2: weft.v1.ListenerSpec
 	(*ListenerStatus)(nil),        // 3: weft.v1.ListenerStatus
 	(*PoolSpec)(nil),              // 4: weft.v1.PoolSpec
-	(*PoolMember)(nil),            // 5: weft.v1.PoolMember
-	(*PoolStatus)(nil),            // 6: weft.v1.PoolStatus
-	(*PoolMemberStatus)(nil),      // 7: weft.v1.PoolMemberStatus
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*SessionPersistence)(nil),    // 5: weft.v1.SessionPersistence
+	(*PoolMember)(nil),            // 6: weft.v1.PoolMember
+	(*PoolStatus)(nil),            // 7: weft.v1.PoolStatus
+	(*PoolMemberStatus)(nil),      // 8: weft.v1.PoolMemberStatus
+	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
 }
 var file_weft_v1_loadbalancer_proto_depIdxs = []int32{
-	5, // 0: weft.v1.PoolSpec.members:type_name -> weft.v1.PoolMember
-	7, // 1: weft.v1.PoolStatus.members:type_name -> weft.v1.PoolMemberStatus
-	8, // 2: weft.v1.PoolMemberStatus.since:type_name -> google.protobuf.Timestamp
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	6, // 0: weft.v1.PoolSpec.members:type_name -> weft.v1.PoolMember
+	5, // 1: weft.v1.PoolSpec.session_persistence:type_name -> weft.v1.SessionPersistence
+	8, // 2: weft.v1.PoolStatus.members:type_name -> weft.v1.PoolMemberStatus
+	9, // 3: weft.v1.PoolMemberStatus.since:type_name -> google.protobuf.Timestamp
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_weft_v1_loadbalancer_proto_init() }
@@ -717,14 +837,14 @@ func file_weft_v1_loadbalancer_proto_init() {
 	}
 	file_weft_v1_loadbalancer_proto_msgTypes[0].OneofWrappers = []any{}
 	file_weft_v1_loadbalancer_proto_msgTypes[2].OneofWrappers = []any{}
-	file_weft_v1_loadbalancer_proto_msgTypes[5].OneofWrappers = []any{}
+	file_weft_v1_loadbalancer_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_weft_v1_loadbalancer_proto_rawDesc), len(file_weft_v1_loadbalancer_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   8,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
