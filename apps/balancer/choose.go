@@ -67,7 +67,7 @@ func (w writer) byFlow() {
 // byHash chooses by some fields alone, for some of what opens connections.
 func (w writer) byHash(priority uint16, at []flow.Match, fields flow.HashFields) {
 	w.take(priority, at, w.part(fields)...)
-	w.byPart(priority, at, func(m intent.PoolMember) flow.Actions { return w.give(m) })
+	w.byPart(priority, at, w.give)
 }
 
 // part finds the part that a packet belongs to, by some of its fields.
