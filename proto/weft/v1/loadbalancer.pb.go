@@ -264,7 +264,8 @@ type ListenerStatus struct {
 	// Its number in the flow tables.
 	Tag uint32 `protobuf:"varint,3,opt,name=tag,proto3" json:"tag,omitempty"`
 	// Bytes of packets that its members got from clients, and sent to them: of the members that its pool has now.
-	BytesIn       uint64 `protobuf:"varint,4,opt,name=bytes_in,json=bytesIn,proto3" json:"bytes_in,omitempty"`
+	BytesIn uint64 `protobuf:"varint,4,opt,name=bytes_in,json=bytesIn,proto3" json:"bytes_in,omitempty"`
+	// Bytes of packets that went back to clients.
 	BytesOut      uint64 `protobuf:"varint,5,opt,name=bytes_out,json=bytesOut,proto3" json:"bytes_out,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -631,8 +632,9 @@ type PoolMemberStatus struct {
 	MonitoredFrom string `protobuf:"bytes,22,opt,name=monitored_from,json=monitoredFrom,proto3" json:"monitored_from,omitempty"`
 	// Connections that it was given by the listeners that the pool has now, on all hosts.
 	Connections uint64 `protobuf:"varint,4,opt,name=connections,proto3" json:"connections,omitempty"`
-	// Bytes of packets that it got from clients of those, and sent to them.
-	BytesIn       uint64 `protobuf:"varint,5,opt,name=bytes_in,json=bytesIn,proto3" json:"bytes_in,omitempty"`
+	// Bytes of packets that it got from clients of those.
+	BytesIn uint64 `protobuf:"varint,5,opt,name=bytes_in,json=bytesIn,proto3" json:"bytes_in,omitempty"`
+	// Bytes of packets that went back to clients.
 	BytesOut      uint64 `protobuf:"varint,6,opt,name=bytes_out,json=bytesOut,proto3" json:"bytes_out,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
