@@ -259,13 +259,13 @@ type ListenerStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// As of LoadBalancerStatus.
 	OperatingStatus string `protobuf:"bytes,1,opt,name=operating_status,json=operatingStatus,proto3" json:"operating_status,omitempty"`
-	// Connections that it has taken, on all hosts. Of SCTP, which is not tracked, none are counted.
+	// Connections that it has taken, on all hosts.
 	Connections uint64 `protobuf:"varint,2,opt,name=connections,proto3" json:"connections,omitempty"`
 	// Its number in the flow tables.
 	Tag uint32 `protobuf:"varint,3,opt,name=tag,proto3" json:"tag,omitempty"`
-	// Bytes of packets that its members got from clients, and sent to them: of the members that its pool has now.
+	// Bytes of packets from clients that went to members that its pool has now.
 	BytesIn uint64 `protobuf:"varint,4,opt,name=bytes_in,json=bytesIn,proto3" json:"bytes_in,omitempty"`
-	// Bytes of packets that went back to clients.
+	// The same of packets that went back to clients.
 	BytesOut      uint64 `protobuf:"varint,5,opt,name=bytes_out,json=bytesOut,proto3" json:"bytes_out,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -634,7 +634,7 @@ type PoolMemberStatus struct {
 	Connections uint64 `protobuf:"varint,4,opt,name=connections,proto3" json:"connections,omitempty"`
 	// Bytes of packets that it got from clients of those.
 	BytesIn uint64 `protobuf:"varint,5,opt,name=bytes_in,json=bytesIn,proto3" json:"bytes_in,omitempty"`
-	// Bytes of packets that went back to clients.
+	// The same of packets that went back to clients.
 	BytesOut      uint64 `protobuf:"varint,6,opt,name=bytes_out,json=bytesOut,proto3" json:"bytes_out,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
