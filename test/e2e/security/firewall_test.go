@@ -268,13 +268,15 @@ func TestFirewallChanges(t *testing.T) {
 		return e2e.UDP{SrcMAC: from.MAC(), DstMAC: gateway, Src: from.IPv4().String(), Dst: to.IPv4().String(), DstPort: 9}.Frame
 	}
 	mac := netlab.Must(net.ParseMAC(w.Get("router/red/r1").GetStatus().GetRouter().GetMacAddress()))(t)
-	during := func(what string, f func()) {
+	during := func(what string, held []*e2e.Stream, f func()) {
 		w.Nowhere(what+", to web", w.db1, frame(w.db1, w.web1, mac), func() { w.Nowhere(what+", from web", w.web1, frame(w.web1, w.db2, mac), f) })
-		w.Live(what, append(stay, end...)...)
+		w.Live(what, held...)
 	}
-	during("weftd restarts", func() { w.Do(w.Weftd.Kill()); w.Restart(); w.Realised(w.Revision()) })
+	during("weftd restarts", append(stay, end...), func() { w.Do(w.Weftd.Kill()); w.Restart(); w.Realised(w.Revision()) })
+	// By two routers in a row (to far2) a connection is not held to outlive its switch: see the README of the app.
+	one := append(stay, end[:4]...)
 	for _, host := range []string{"h1", "h2"} {
-		during("ovs-vswitchd of "+host+" restarts", func() {
+		during("ovs-vswitchd of "+host+" restarts", one, func() {
 			w.Do(w.Host(host).KillVswitchd(), w.Host(host).StartVswitchd())
 			w.Synced()
 			w.Active("red/web1", "red/web2", "red/db1", "red/db2", "red/far1", "red/far2", "red/kept")
