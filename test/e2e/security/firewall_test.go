@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -274,7 +275,7 @@ func TestFirewallChanges(t *testing.T) {
 	}
 	during("weftd restarts", append(stay, end...), func() { w.Do(w.Weftd.Kill()); w.Restart(); w.Realised(w.Revision()) })
 	// By two routers in a row (to far2) a connection is not held to outlive its switch: see the README of the app.
-	one := append(stay, end[:4]...)
+	one := slices.Concat(stay, end[:4])
 	for _, host := range []string{"h1", "h2"} {
 		during("ovs-vswitchd of "+host+" restarts", one, func() {
 			w.Do(w.Host(host).KillVswitchd(), w.Host(host).StartVswitchd())
